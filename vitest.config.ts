@@ -15,7 +15,11 @@ export default defineConfig({
       project('unit', [], { testTimeout: 10_000, hookTimeout: 10_000 }),
       project('workflow', ['./test/support/temporal-setup.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
       project('integration', ['./test/support/postgres-setup.ts'], { testTimeout: 60_000, hookTimeout: 120_000 }),
-      project('e2e', ['./test/support/temporal-setup.ts', './test/support/postgres-setup.ts'], { testTimeout: 240_000, hookTimeout: 240_000, fileParallelism: false }),
+      project('e2e', ['./test/support/temporal-setup.ts', './test/support/postgres-setup.ts'], {
+        testTimeout: 240_000,
+        hookTimeout: 240_000,
+        fileParallelism: false,
+      }),
     ],
   },
 });

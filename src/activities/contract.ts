@@ -1,0 +1,179 @@
+/**
+ * The activities as the workflows see them: one object in, one object out, all small. Implemented by `createActivities(deps)`;
+ * queue `C` = control (`<queue>`), `T` = tenant (`<queue>/<cell>`).
+ */
+
+import type { ListResult } from '../domain/outcome.js';
+import type { Finding, PlanSummary, RolloutPlan } from '../domain/plan.js';
+import type { FinalState, RolloutProgress, RolloutState, WaveProgress } from '../domain/rollout.js';
+import type { AdminVerb, Ask, PlanInput, TenantInput, TenantVerb } from '../workflows/messages.js';
+
+export interface Hello {
+  /** Short hash of this worker's package version and migration files. */
+  readonly build: string;
+  readonly pid: number;
+  readonly newest: string | null;
+  readonly migrations: number;
+  readonly cells: readonly string[];
+  readonly expectMet: boolean;
+}
+
+export interface CellScope {
+  readonly fleet: string;
+  readonly planId: string;
+  readonly cell: string;
+}
+
+export interface ScanResult {
+  readonly tenants: number;
+  readonly pending: number;
+  readonly upToDate: number;
+  /** Problems found while scanning: drift, missing schemas, silent hosts. */
+  readonly findings: readonly Finding[];
+}
+
+export interface LoadTenantsInput {
+  readonly planId: string;
+  readonly wave: number;
+  readonly host: string;
+  /** Ordinal to start from (0 = the first). */
+  readonly from: number;
+  readonly limit: number;
+}
+
+export interface MigrateTenantsInput {
+  readonly fleet: string;
+  readonly planId: string;
+  readonly rolloutId: string;
+  readonly wave: number;
+  readonly host: string;
+  readonly direction: 'up' | 'down';
+  /** Tenant ids of one host. */
+  readonly tenants: readonly string[];
+  /** Fingerprint before and after, and record the delta. */
+  readonly canary: boolean;
+  /** true from a tenant's second dispatch in this rollout on: the fence is committed first. */
+  readonly again: boolean;
+  readonly timeBoxMs: number;
+  readonly actor: string;
+  /** down: pass rules 1 and 2. */
+  readonly force?: boolean;
+}
+
+export interface VerifyWaveInput {
+  readonly fleet: string;
+  readonly planId: string;
+  readonly rolloutId: string;
+  readonly wave: number;
+  readonly host: string;
+  readonly canary: boolean;
+}
+export interface VerifyWaveResult {
+  readonly checked: number;
+  readonly diverged: readonly { readonly id: string; readonly message: string }[];
+}
+
+export interface AuditEvent extends Ask {
+  readonly verb: string;
+  readonly subject?: string;
+  readonly atMs: number;
+}
+
+export interface ParkTenantsInput {
+  readonly fleet: string;
+  readonly rolloutId: string;
+  readonly planId: string;
+  readonly wave: number;
+  readonly cell: string;
+  readonly taskQueue: string;
+  readonly tenants: readonly Pick<TenantInput, 'tenant' | 'host' | 'code' | 'message' | 'partial'>[];
+}
+
+export interface RetrySelector {
+  readonly tenants?: readonly string[];
+  readonly error?: string;
+  readonly host?: string;
+}
+
+export interface Activities {
+  /** C or T. Answers whether this worker has the migration `expect`. */
+  hello(input: { readonly expect?: string }): Promise<Hello>;
+
+  // Planning
+  /** T. Runs the tenant sources of this cell's hosts (unbound sources too, keeping this cell's tenants) and stages them under the plan. */
+  discoverTenants(
+    input: CellScope & Pick<PlanInput, 'tenants' | 'selector'>,
+  ): Promise<{ readonly tenants: number; readonly findings: readonly Finding[] }>;
+  /** T. Reads every staged tenant's history; stores what is pending. */
+  scanTenants(input: CellScope & Pick<PlanInput, 'to'>): Promise<ScanResult>;
+  /** C. Waves, canaries, counts, digest; stores the plan unless mode is `check` or a finding is an error. */
+  freezePlan(
+    input: PlanInput & { readonly cells: readonly string[]; readonly findings: readonly Finding[]; readonly startedAtMs: number },
+  ): Promise<PlanSummary>;
+
+  // Rollout
+  /** C. Stores the rollout's row (idempotent by rolloutId) and answers its frozen plan. @throws FLT_PLAN_NOT_FOUND, FLT_PLAN_STALE */
+  openRollout(input: Ask & { readonly fleet: string; readonly rolloutId: string; readonly planId: string }): Promise<RolloutPlan>;
+  /** C. Ids of one wave and host, in order, from an ordinal on. */
+  loadTenants(input: LoadTenantsInput): Promise<readonly string[]>;
+  /** T. Heartbeats every second; finishes the tenant in hand on cancel, shutdown and pause. Writes each outcome to the control database. */
+  migrateTenants(input: MigrateTenantsInput): Promise<ListResult>;
+  /** T. Returns when the host answers again; heartbeats; cancellable. */
+  awaitHost(input: { readonly host: string; readonly tenant: string; readonly planId: string }): Promise<void>;
+  /** T. Compares every tenant that this rollout applied in the wave with the canaries' net delta. @throws FLT_CANARIES_DISAGREE */
+  verifyWave(input: VerifyWaveInput): Promise<VerifyWaveResult>;
+  /** C. Rule 1 of §2.4 over the plan's migrations: which cannot be taken back, and why. */
+  judgeRollback(input: {
+    readonly planId: string;
+    readonly rolloutId: string;
+  }): Promise<{ readonly refused: readonly { readonly migration: string; readonly code: string; readonly why: string }[] }>;
+  /** C. Starts (or signals) one tenantWorkflow each, by signalWithStart; idempotent. */
+  parkTenants(input: ParkTenantsInput): Promise<void>;
+  /** C. Ends the tenantWorkflows of these tenants (they were rolled back or have nothing to revert); missing ones are fine. */
+  dismissTenants(input: { readonly fleet: string; readonly tenants: readonly string[]; readonly reason: string }): Promise<void>;
+  /** C. Parked tenants of the rollout that fit, ordered by id. */
+  findParked(
+    input: RetrySelector & { readonly fleet: string; readonly rolloutId: string },
+  ): Promise<readonly { readonly tenant: string; readonly wave: number; readonly host: string }[]>;
+  /** C. Sends the verb's signal to the tenantWorkflows. */
+  signalTenants(
+    input: Ask & { readonly fleet: string; readonly verb: TenantVerb; readonly tenants: readonly string[]; readonly force?: boolean },
+  ): Promise<void>;
+  /** C. Marks tenants without touching them: skipped, cancelled, rolledBack… in the control database. */
+  markTenants(input: {
+    readonly rolloutId: string;
+    readonly tenants: readonly string[];
+    readonly state: string;
+    readonly code?: string;
+    readonly reason?: string;
+  }): Promise<void>;
+  /** C. Keeps the rollout's row and audit trail; idempotent by requestId. */
+  recordRollout(input: {
+    readonly fleet: string;
+    readonly rolloutId: string;
+    readonly state: RolloutState;
+    readonly events: readonly AuditEvent[];
+    readonly progress?: RolloutProgress;
+  }): Promise<void>;
+  /** C. Final state and report; tenants still pending become cancelled; readiness is published. */
+  closeRollout(input: {
+    readonly fleet: string;
+    readonly rolloutId: string;
+    readonly finalState: FinalState;
+    readonly progress: RolloutProgress;
+  }): Promise<void>;
+
+  // Fleet
+  /** C. Answers one admin verb. */
+  answerAdmin(
+    input: Ask & { readonly fleet: string; readonly taskQueue: string; readonly verb: AdminVerb; readonly args: Record<string, unknown> },
+  ): Promise<unknown>;
+  /** T. Server side of `doctor` for this cell's hosts. */
+  checkHosts(input: {
+    readonly cell: string;
+  }): Promise<{
+    readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string; readonly remedy?: string }[];
+  }>;
+}
+
+export type WaveSnapshot = WaveProgress;

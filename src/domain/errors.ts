@@ -1,0 +1,31 @@
+/**
+ * Error families. Everything expected that goes wrong in Flotilla is one of these, with a code from `error-codes.ts`.
+ * Messages and details are scrubbed before they get here: no DSN, no bindings, no row values (`docs/security.md`).
+ */
+
+import { ERROR_CODES, type ErrorCode, type Family } from './error-codes.js';
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+export type Details = { readonly [key: string]: Json | undefined };
+
+/** Thrown for everything that Flotilla expects to go wrong; `code` is stable, `details` JSON-safe. */
+export class FlotillaError extends Error {
+  override readonly name: string;
+  readonly code: ErrorCode;
+  readonly details: Details;
+
+  constructor(code: ErrorCode, message: string, details: Details = {}, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+    this.name = ERROR_CODES[code].family;
+  }
+
+  get family(): Family {
+    return ERROR_CODES[this.code].family;
+  }
+
+  get remedy(): string {
+    return ERROR_CODES[this.code].remedy;
+  }
+}

@@ -1,0 +1,121 @@
+/** The frozen answer to "what exactly would happen". Shapes shared by the planner, the workflows, the client and the CLI. */
+
+import type { Totals } from './tenant.js';
+
+/** One migration as the plan pins it. */
+export interface PlannedMigration {
+  /** File name without its extension, so that `.ts` and `.js` builds agree. */
+  readonly name: string;
+  /** SHA-256 over the LF-normalised source. */
+  readonly checksum: string;
+  /** SHA-256 over the closure of local imports and declared inputs. */
+  readonly closure: string;
+  /** false: `config.transaction = false`, runs outside a transaction. */
+  readonly transactional: boolean;
+  readonly reversible: Reversible;
+}
+
+/** What is known of taking a migration back before anything ran (semantics §2.4). */
+export interface Reversible {
+  readonly verdict: 'expected' | 'notAsOne' | 'no';
+  /** Error code when `no`: FLT_IRREVERSIBLE or FLT_NO_DOWN. */
+  readonly code?: string;
+  readonly why?: string;
+}
+
+export interface Canary {
+  readonly tenant: string;
+  readonly host: string;
+  readonly reason: string;
+}
+
+export interface WaveHost {
+  readonly host: string;
+  readonly cell: string;
+  readonly tenants: number;
+  /** Lists in flight on this host, at most. */
+  readonly window: number;
+}
+
+export interface PlannedWave {
+  readonly index: number;
+  readonly name: string;
+  readonly canary: boolean;
+  readonly tenants: number;
+  readonly hosts: readonly WaveHost[];
+  readonly canaries: readonly Canary[];
+  /** Resolved: the wave halts when unresolved failures exceed this. */
+  readonly maxFailures: number;
+  readonly maxConcurrency: number;
+  /** The most that can fail before the halt takes hold: maxFailures + in flight, at most `tenants`. */
+  readonly worstCaseFailures: number;
+  readonly bakeMs: number;
+  /** Approval is asked before this wave starts. */
+  readonly approval: boolean;
+}
+
+export interface Finding {
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly code: string;
+  readonly message: string;
+  readonly remedy?: string;
+  readonly migration?: string;
+  readonly tenants?: number;
+  /** First few tenants concerned. */
+  readonly sample?: readonly string[];
+}
+
+export interface PlanTotals {
+  readonly tenants: number;
+  readonly pending: number;
+  readonly upToDate: number;
+  readonly excluded: number;
+  /** Tenants held back: an older failure not yet resolved, a pin, a host that did not answer. */
+  readonly blocked: number;
+}
+
+/** Resolved rules of a rollout; durations in ms, percentages already counted out. */
+export interface RolloutPolicy {
+  readonly strategy: string;
+  readonly onBreach: 'rollbackWave' | 'rollbackRollout' | 'halt' | 'continue';
+  readonly onTenantFailure: 'park';
+  /** Over the whole rollout; undefined = only the waves' own limits. */
+  readonly maxFailures?: number;
+  readonly finalBakeMs: number;
+  readonly approvalTimeoutMs: number;
+  readonly retry: {
+    readonly quickTries: number;
+    readonly maxAttempts: number;
+    readonly minBackoffMs: number;
+    readonly maxBackoffMs: number;
+  };
+  readonly timeouts: { readonly lockMs: number; readonly statementMs: number; readonly idleMs: number };
+  readonly outOfOrder: 'refuse' | 'allow';
+}
+
+export interface PlanSummary {
+  readonly fleet: string;
+  readonly planId: string;
+  readonly digest: string;
+  readonly environment: string;
+  readonly createdAt: string;
+  /** Newest migration every tenant will stand at. */
+  readonly to: string;
+  readonly hosts: number;
+  readonly cells: readonly string[];
+  readonly totals: PlanTotals;
+  readonly migrations: readonly (PlannedMigration & { /** tenants already there */ readonly appliedBefore: number })[];
+  readonly waves: readonly PlannedWave[];
+  readonly policy: RolloutPolicy;
+  readonly findings: readonly Finding[];
+  /** true when `freezePlan` stored it; false for a check or when there is nothing to do or an error finding. */
+  readonly frozen: boolean;
+  readonly durationMs: number;
+}
+
+/** Everything a rollout needs from its plan. */
+export interface RolloutPlan {
+  readonly summary: PlanSummary;
+  /** States of the tenants that no wave holds (upToDate, skipped, blocked). */
+  readonly outside: Partial<Totals>;
+}

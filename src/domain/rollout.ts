@@ -1,0 +1,110 @@
+/** States of a rollout and what others may ask about it. The table of moves between states is `rollout-machine.ts`. */
+
+import type { PlannedWave } from './plan.js';
+import type { Totals } from './tenant.js';
+
+export const ROLLOUT_STATES = [
+  'running',
+  'draining',
+  'baking',
+  'awaitingApproval',
+  'paused',
+  'halted',
+  'rollingBack',
+  'rollbackFailed',
+  'succeeded',
+  'completedWithFailures',
+  'aborted',
+  'rolledBack',
+] as const;
+export type RolloutState = (typeof ROLLOUT_STATES)[number];
+
+export const FINAL_STATES = ['succeeded', 'completedWithFailures', 'aborted', 'rolledBack'] as const satisfies readonly RolloutState[];
+export type FinalState = (typeof FINAL_STATES)[number];
+export const isFinal = (state: RolloutState): state is FinalState => (FINAL_STATES as readonly string[]).includes(state);
+
+/** States in which nothing goes on until a person acts. */
+export const NEEDS_PERSON = ['awaitingApproval', 'paused', 'halted', 'rollbackFailed'] as const satisfies readonly RolloutState[];
+
+export type Desired = 'run' | 'pause' | 'abort';
+
+/** One reason why a rollout is not moving; rendered as one sentence by `explain`. */
+export interface Reason {
+  readonly kind: 'operator' | 'host' | 'files' | 'approval' | 'budget' | 'divergence' | 'rollback' | 'bake' | 'drain' | 'worker' | 'cancel';
+  readonly text: string;
+  /** Who can change it: a person, or it clears by itself. */
+  readonly clears: 'person' | 'itself';
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  readonly host?: string;
+}
+
+export interface FailureGroup {
+  readonly code: string;
+  readonly count: number;
+  /** Up to 5 tenants. */
+  readonly tenants: readonly string[];
+  /** The first tenant's message, scrubbed. */
+  readonly sample: string;
+}
+
+export type WaveState = 'waiting' | 'running' | 'baking' | 'done' | 'halted' | 'skipped' | 'rollingBack' | 'rolledBack';
+
+export interface WaveProgress {
+  readonly index: number;
+  readonly name: string;
+  readonly direction: 'up' | 'down';
+  readonly state: WaveState;
+  readonly tenants: number;
+  readonly hosts: number;
+  readonly totals: Totals;
+  readonly maxFailures: number;
+  readonly maxConcurrency: number;
+  readonly inFlight: number;
+  /** Hosts that do not answer, since when. */
+  readonly silentHosts: readonly { readonly host: string; readonly sinceMs: number; readonly code: string }[];
+}
+
+export interface RolloutProgress {
+  readonly fleet: string;
+  readonly rolloutId: string;
+  readonly planId: string;
+  readonly digest: string;
+  readonly actor: string;
+  readonly state: RolloutState;
+  readonly desired: Desired;
+  readonly reasons: readonly Reason[];
+  readonly totals: Totals;
+  readonly waves: readonly WaveProgress[];
+  /** The wave that runs now; ask its own `progress` query for live figures. */
+  readonly openWave?: { readonly index: number; readonly workflowId: string };
+  readonly failures: readonly FailureGroup[];
+  readonly failuresTotal: number;
+  readonly startedAtMs: number;
+  readonly finishedAtMs?: number;
+  /** Set while awaiting approval: what `approve` must name. */
+  readonly approval?: { readonly wave: string; readonly digest: string; readonly expiresAtMs: number };
+  /** Why the failure budget's automatic rollback did not happen, or what it left. */
+  readonly rollback?: RollbackStatus;
+}
+
+export interface RollbackStatus {
+  readonly scope: 'wave' | 'rollout';
+  readonly automatic: boolean;
+  /** Rule 1 refusals (semantics §2.4): nothing was reverted because of these. */
+  readonly refused: readonly { readonly migration: string; readonly code: string; readonly why: string }[];
+  /** Tenants that could not be returned, with the code of each. */
+  readonly failed: readonly { readonly tenant: string; readonly code: string }[];
+}
+
+/** What `rolloutWorkflow` returns, or carries as the details of its failure when it did not succeed. */
+export interface RolloutReport extends RolloutProgress {
+  readonly finalState: FinalState;
+  readonly durationMs: number;
+}
+
+/** Input of one wave run, up or down. */
+export interface WaveRun {
+  readonly wave: PlannedWave;
+  readonly direction: 'up' | 'down';
+}

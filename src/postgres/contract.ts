@@ -1,0 +1,91 @@
+/** The narrow door between activities and Postgres: what a tenant attempt is given and what it answers. */
+
+import type { Client } from 'pg';
+import type { Outcome } from '../domain/outcome.js';
+import type { PlannedMigration } from '../domain/plan.js';
+import type { TenantRef } from '../domain/tenant.js';
+
+/** Names of Knex's own tables, as configured. */
+export interface HistoryNames {
+  /** @defaultValue knex_migrations */
+  readonly tableName: string;
+  /** Schema holding Knex's tables; default: the tenant's schema. */
+  readonly schemaName?: string;
+}
+
+/** Lines of the catalog fingerprint that a migration added and removed (semantics §2.4). */
+export interface Delta {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
+export interface AttemptInput {
+  readonly fleet: string;
+  readonly tenant: TenantRef;
+  readonly direction: 'up' | 'down';
+  /** The plan's migrations, oldest first. up: those not in the history are applied; down: those that this rollout applied are reverted, newest first. */
+  readonly migrations: readonly PlannedMigration[];
+  readonly rolloutId: string;
+  /** Commit the fence before anything else. */
+  readonly fenceFirst: boolean;
+  /** Fingerprint before and after each migration and answer its delta. */
+  readonly canary: boolean;
+  /** The canaries' delta per migration (down: rule 1, 2 and 3 use it); missing = not recorded. */
+  readonly deltas: ReadonlyMap<string, Delta>;
+  readonly force: boolean;
+  readonly actor: string;
+  /** application_name of the session, so that a stuck one can be told. */
+  readonly applicationName: string;
+  readonly timeouts: { readonly lockMs: number; readonly statementMs: number; readonly idleMs: number };
+  readonly quickTries: number;
+  readonly outOfOrder: 'refuse' | 'allow';
+  /** Said as the attempt goes on, for heartbeats: "20261120_orders_tax, statement 2". */
+  readonly onStep: (step: string) => void;
+}
+
+export interface MigrationRun {
+  readonly name: string;
+  readonly durationMs: number;
+  readonly statements: number;
+  readonly delta?: Delta;
+}
+
+export interface AttemptResult {
+  readonly outcome: Outcome;
+  readonly code?: string;
+  /** Scrubbed, one sentence, names the tenant and the migration. */
+  readonly message?: string;
+  readonly partial?: boolean;
+  /** Migrations committed by this attempt. */
+  readonly runs: readonly MigrationRun[];
+  readonly durationMs: number;
+  /** The host is the trouble, not the tenant: nothing was counted, stop the list. */
+  readonly hostDown?: { readonly code: string; readonly message: string };
+}
+
+/** Connections to tenants, pooled per host, database and credential. */
+export interface Hosts {
+  /** Runs `work` on a clean session of the tenant's database (DISCARD TEMP, RESET ALL are part of the attempt's opening message).
+   *  A credential is resolved for each new connection and once more after an authentication failure.
+   *  @throws FLT_HOST_UNAVAILABLE, FLT_AUTH_FAILED, FLT_SCHEMA_MISSING (no such database), FLT_TOO_MANY_CONNECTIONS */
+  withTenant<T>(tenant: TenantRef, work: (session: TenantSession) => Promise<T>): Promise<T>;
+  /** The same for the host's own connection (discovery, checks); `database` overrides the one in the connection. */
+  withHost<T>(host: string, work: (client: Client) => Promise<T>, database?: string): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface TenantSession {
+  readonly client: Client;
+  readonly serverVersion: string;
+  /** Drops the connection instead of putting it back. */
+  discard(): void;
+}
+
+/** What one tenant's history says, as the scan reads it. */
+export interface Position {
+  readonly id: string;
+  /** Applied migration names (extensionless), in order of application; undefined: the schema does not exist. */
+  readonly applied: readonly string[] | undefined;
+  /** Checksums from the ledger by migration name, where Flotilla applied it. */
+  readonly checksums: Readonly<Record<string, string>>;
+}

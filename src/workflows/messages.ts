@@ -1,0 +1,220 @@
+/**
+ * What others may say to the workflows: names, inputs and answers. The client and the workflows import this; it holds no code that
+ * needs either (`@temporalio/workflow` definitions are made from these names in `handlers.ts`).
+ */
+
+import type { PlanSummary } from '../domain/plan.js';
+import type { Desired, RolloutState } from '../domain/rollout.js';
+import type { TenantState } from '../domain/tenant.js';
+
+export const WORKFLOWS = {
+  plan: 'planWorkflow',
+  rollout: 'rolloutWorkflow',
+  wave: 'waveWorkflow',
+  tenant: 'tenantWorkflow',
+  admin: 'adminWorkflow',
+} as const;
+
+/** Who asks, why, and the key that makes a repeat harmless: the same requestId gets the first answer. */
+export interface Ask {
+  readonly actor: string;
+  readonly reason?: string;
+  readonly requestId: string;
+}
+
+export interface Answer {
+  readonly accepted: boolean;
+  readonly state: RolloutState;
+  /** One sentence: what happens now. */
+  readonly message: string;
+}
+
+export interface ApproveAsk extends Ask {
+  readonly wave: string;
+  readonly digest: string;
+}
+export interface ResumeAsk extends Ask {
+  /** Go on after a halt with up to this many unresolved failures in the halted wave. */
+  readonly acceptFailures?: number;
+}
+export interface AbortAsk extends Ask {
+  readonly inFlight?: 'drain' | 'cancel';
+}
+export interface SkipAsk extends Ask {
+  readonly tenants?: readonly string[];
+  readonly wave?: string;
+  readonly bake?: boolean;
+}
+export interface RetryAsk extends Ask {
+  readonly tenants?: readonly string[];
+  readonly error?: string;
+  readonly host?: string;
+  /** All that failed (parked, failed, unknown). */
+  readonly failed?: boolean;
+  /** All that failed, and the halted or paused rollout goes on with those never attempted. */
+  readonly unfinished?: boolean;
+}
+export interface RollbackAsk extends Ask {
+  readonly tenants?: readonly string[];
+  readonly wave?: string;
+  /** Pass rules 1 and 2 of the revert (semantics §2.4); needs a reason. */
+  readonly force?: boolean;
+  /** Go on after `rollbackFailed`, leaving these tenants as they are. */
+  readonly continueSkipping?: readonly string[];
+}
+
+/** Update names on `rolloutWorkflow`; `pause` and `abort` are signals of the same name as well. */
+export const ROLLOUT_UPDATES = ['pause', 'resume', 'approve', 'reject', 'skip', 'retry', 'abort', 'rollback'] as const;
+export type RolloutVerb = (typeof ROLLOUT_UPDATES)[number];
+export const ROLLOUT_SIGNALS = ['pause', 'abort'] as const;
+export interface RolloutAsks {
+  pause: Ask;
+  resume: ResumeAsk;
+  approve: ApproveAsk;
+  reject: ApproveAsk;
+  skip: SkipAsk;
+  retry: RetryAsk;
+  abort: AbortAsk;
+  rollback: RollbackAsk;
+}
+/** Queries on `rolloutWorkflow`; `waveWorkflow` and `tenantWorkflow` answer `progress` too. */
+export const QUERIES = { progress: 'progress', explain: 'explain' } as const;
+
+/** Update names on `tenantWorkflow`, each also a signal (so that workflows can send them). */
+export const TENANT_UPDATES = ['retry', 'skip', 'rollback'] as const;
+export type TenantVerb = (typeof TENANT_UPDATES)[number];
+export interface TenantAsk extends Ask {
+  readonly force?: boolean;
+}
+export interface TenantAnswer {
+  readonly accepted: boolean;
+  readonly state: TenantState;
+  readonly message: string;
+  readonly code?: string;
+}
+
+// ── Inputs and results ────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface PlanInput {
+  readonly fleet: string;
+  readonly planId: string;
+  readonly taskQueue: string;
+  readonly actor: string;
+  /** `freeze` stores the plan; `check` only says what is pending; `scan` stores tenants for `tenants` pages, without waves. */
+  readonly mode: 'freeze' | 'check' | 'scan';
+  readonly to?: string;
+  readonly tenants?: readonly string[];
+  readonly selector?: string;
+  readonly strategy?: string;
+  /** The newest migration that the caller knows of; a worker without it is not asked further. */
+  readonly expect?: string;
+  /** How long to wait for a worker that has `expect`. @defaultValue 120000 */
+  readonly expectTimeoutMs?: number;
+  readonly onBreach?: 'rollbackWave' | 'rollbackRollout' | 'halt' | 'continue';
+  /** @defaultValue 5000 */
+  readonly helloTimeoutMs?: number;
+}
+export type PlanResult = PlanSummary;
+
+export interface RolloutInput extends Ask {
+  readonly fleet: string;
+  readonly rolloutId: string;
+  readonly planId: string;
+  readonly taskQueue: string;
+  readonly tuning?: Tuning;
+}
+
+/** Sizes that tests make small; every field has a default in `domain/tuning.ts`. */
+export interface Tuning {
+  /** Tenants per list in a large wave. @defaultValue 25 */
+  readonly listSize?: number;
+  /** A list hands back what it did not reach after this long. @defaultValue 5000 */
+  readonly timeBoxMs?: number;
+  /** Waves up to this size run lists of one tenant. @defaultValue 100 */
+  readonly smallWave?: number;
+  /** A wave continues-as-new above this many history events. @defaultValue 8000 */
+  readonly continueAsNewAfterEvents?: number;
+  /** How long a wave waits before it asks again after `filesDiffer`. @defaultValue 5000 */
+  readonly filesRetryMs?: number;
+  /** After this long without a worker that has the files, the rollout pauses with reason `files`. @defaultValue 120000 */
+  readonly filesPauseAfterMs?: number;
+}
+
+export interface TenantInput {
+  readonly fleet: string;
+  readonly tenant: string;
+  readonly host: string;
+  readonly cell: string;
+  readonly planId: string;
+  readonly rolloutId: string;
+  readonly wave: number;
+  readonly taskQueue: string;
+  readonly code: string;
+  readonly message: string;
+  readonly partial: boolean;
+}
+/** Signal to `tenantWorkflow`: parked (again), with what went wrong. Sent by signalWithStart. */
+export const PARKED_SIGNAL = 'parked';
+/** Signal to `tenantWorkflow`: the rollout rolled it back or has nothing to revert; the workflow ends. */
+export const DISMISS_SIGNAL = 'dismiss';
+/** Signal from `tenantWorkflow` to its rollout, best effort. */
+export const TENANT_RESOLVED_SIGNAL = 'tenantResolved';
+export interface TenantResolved {
+  readonly rolloutId: string;
+  readonly tenant: string;
+  readonly wave: number;
+  readonly resolution: 'applied' | 'skipped' | 'rolledBack' | 'failedAgain' | 'rollbackFailed';
+  readonly code?: string;
+}
+export interface TenantProgress {
+  readonly tenant: string;
+  readonly host: string;
+  readonly rolloutId: string;
+  readonly state: TenantState;
+  readonly code: string;
+  readonly message: string;
+  readonly partial: boolean;
+  readonly attempts: number;
+  readonly parkedAtMs: number;
+}
+export interface TenantResult {
+  readonly tenant: string;
+  readonly resolution: 'applied' | 'skipped' | 'rolledBack' | 'dismissed';
+  readonly actor: string;
+  readonly reason?: string;
+}
+
+/** Reads and fleet verbs that are no rollout message; answered by one activity each. Pages hold at most 1,000 rows. */
+export const ADMIN_VERBS = [
+  'hello',
+  'history',
+  'audit',
+  'tenants',
+  'ready',
+  'doctor',
+  'findRollout',
+  'rollout',
+  'tenant',
+  'retry',
+  'skip',
+  'rollback',
+] as const;
+export type AdminVerb = (typeof ADMIN_VERBS)[number];
+export interface AdminInput extends Ask {
+  readonly fleet: string;
+  readonly taskQueue: string;
+  readonly verb: AdminVerb;
+  readonly args: Record<string, unknown>;
+}
+
+/** From the rollout to its open wave. */
+export const STEER_SIGNAL = 'steer';
+export interface Steer {
+  readonly desired?: Desired;
+  readonly inFlight?: 'drain' | 'cancel';
+  readonly maxConcurrency?: number;
+  readonly maxFailures?: number;
+  readonly skip?: readonly string[];
+  readonly skipRest?: boolean;
+  readonly resolved?: readonly TenantResolved[];
+}
