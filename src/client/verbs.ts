@@ -1,0 +1,60 @@
+/**
+ * The verbs of Flotilla, once: the command line, the client and the workflows' messages are compared with this table by a test.
+ * No imports, so that `flotilla --help` starts fast.
+ */
+
+export interface Verb {
+  readonly name: string;
+  readonly group: 'Set up' | 'Look' | 'Run' | 'Steer';
+  /** One line for `flotilla --help`. */
+  readonly summary: string;
+  /** Method of `FlotillaClient`; local verbs have none. */
+  readonly client?: string;
+  /** What carries it: an update of the rollout, an admin verb, a query, a workflow of its own, or nothing beyond this machine. */
+  readonly via: 'local' | 'plan' | 'rollout' | 'result' | 'query' | 'update' | 'admin';
+}
+
+export const VERBS = [
+  { name: 'init', group: 'Set up', summary: 'write flotilla.config.ts, also from an existing knexfile', via: 'local' },
+  { name: 'make', group: 'Set up', summary: 'write a new migration file', via: 'local' },
+  { name: 'dev', group: 'Set up', summary: 'run Postgres, Temporal with its UI, and a worker on this machine', via: 'local' },
+  { name: 'worker', group: 'Set up', summary: 'run a worker', via: 'local' },
+  { name: 'doctor', group: 'Set up', summary: 'check config, Temporal, workers, hosts and roles', client: 'doctor', via: 'admin' },
+  { name: 'tenants', group: 'Look', summary: 'list the tenants and where each stands', client: 'tenants', via: 'admin' },
+  {
+    name: 'status',
+    group: 'Look',
+    summary: 'where the rollout stands, why it is not moving, what to type next',
+    client: 'status',
+    via: 'query',
+  },
+  { name: 'history', group: 'Look', summary: 'list past rollouts', client: 'history', via: 'admin' },
+  { name: 'audit', group: 'Look', summary: 'who did what, and why', client: 'audit', via: 'admin' },
+  {
+    name: 'ready',
+    group: 'Look',
+    summary: 'is this tenant, or the whole fleet, at least at this migration?',
+    client: 'ready',
+    via: 'admin',
+  },
+  { name: 'plan', group: 'Run', summary: 'say exactly what would happen, and freeze it', client: 'plan', via: 'plan' },
+  { name: 'start', group: 'Run', summary: 'start a rollout (plans first without a plan id)', client: 'start', via: 'rollout' },
+  { name: 'wait', group: 'Run', summary: 'wait for the open rollout and exit with its result', client: 'wait', via: 'result' },
+  { name: 'pause', group: 'Steer', summary: 'stop taking up tenants; those in hand finish', client: 'pause', via: 'update' },
+  { name: 'resume', group: 'Steer', summary: 'go on after a pause or a halt', client: 'resume', via: 'update' },
+  { name: 'approve', group: 'Steer', summary: 'let a wave that waits for approval start', client: 'approve', via: 'update' },
+  { name: 'reject', group: 'Steer', summary: 'refuse a wave that waits for approval', client: 'reject', via: 'update' },
+  { name: 'skip', group: 'Steer', summary: 'leave out a tenant, the rest of a wave, or a bake', client: 'skip', via: 'update' },
+  { name: 'retry', group: 'Steer', summary: 'try failed tenants again', client: 'retry', via: 'update' },
+  { name: 'abort', group: 'Steer', summary: 'end the rollout; nothing is undone', client: 'abort', via: 'update' },
+  {
+    name: 'rollback',
+    group: 'Steer',
+    summary: "return tenants to where this rollout found them (not Knex's last batch)",
+    client: 'rollback',
+    via: 'update',
+  },
+] as const satisfies readonly Verb[];
+
+export type VerbName = (typeof VERBS)[number]['name'];
+export const verbNamed = (name: VerbName): Verb => VERBS.find((verb) => verb.name === name) as Verb;

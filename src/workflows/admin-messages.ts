@@ -1,0 +1,120 @@
+/** What each admin verb takes and answers. The client sends these through `adminWorkflow`; `answerAdmin` answers them. Pages hold at most 1,000 rows. */
+
+import type { RolloutProgress, RolloutState } from '../domain/rollout.js';
+import type { TenantState, Totals } from '../domain/tenant.js';
+
+/** Keyset paging: `after` is the `next` of the page before. */
+export interface PageArgs {
+  /** @defaultValue 1000, at most 1000 */
+  readonly limit?: number;
+  readonly after?: string;
+}
+
+/** One rollout as the control database keeps it. Times are RFC 3339 UTC. */
+export interface RolloutRecord {
+  readonly rolloutId: string;
+  readonly planId: string;
+  readonly requestId: string;
+  readonly state: RolloutState;
+  readonly actor: string;
+  readonly reason?: string;
+  /** Newest migration of its plan. */
+  readonly to: string;
+  readonly startedAt: string;
+  readonly finishedAt?: string;
+  readonly totals: Totals;
+}
+
+export interface AuditRecord {
+  readonly at: string;
+  /** Self-reported. */
+  readonly actor: string;
+  readonly verb: string;
+  readonly reason?: string;
+  readonly subject?: string;
+  readonly rolloutId?: string;
+  readonly requestId: string;
+}
+
+/** A tenant's row: of a scan (`applied`, `pending`), or of a rollout (`state`, `code`, `message`). */
+export interface TenantRecord {
+  readonly id: string;
+  readonly host: string;
+  readonly database?: string;
+  readonly schema?: string;
+  /** Newest applied migration; null when none. Known after a scan. */
+  readonly applied?: string | null;
+  /** Pending migrations. Known after a scan. */
+  readonly pending?: number;
+  readonly state: TenantState;
+  readonly wave?: number;
+  readonly code?: string;
+  readonly message?: string;
+}
+
+export interface Blocker {
+  readonly pid: number;
+  readonly applicationName: string;
+  readonly state: string;
+  readonly xactAgeMs: number;
+}
+
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+export interface AdminArgs {
+  hello: Record<string, never>;
+  /** Newest first. */
+  history: PageArgs;
+  /** Newest first; of one rollout, or of the fleet. */
+  audit: PageArgs & { readonly rolloutId?: string };
+  /** Ordered by id; of one scan (planId) or of one rollout. */
+  tenants: PageArgs & { readonly planId?: string; readonly rolloutId?: string; readonly states?: readonly TenantState[] };
+  /** Without `tenant`: the whole fleet. */
+  ready: { readonly migration: string; readonly tenant?: string };
+  doctor: Record<string, never>;
+  findRollout: { readonly requestId: string };
+  /** Without an id: the latest. */
+  rollout: { readonly rolloutId?: string };
+  /** The latest word on one tenant; of one rollout, or of the latest that held it. */
+  tenant: { readonly tenant: string; readonly rolloutId?: string };
+  /** Verbs on parked tenants when no rollout is open; signals their tenantWorkflows. */
+  retry: ParkedArgs;
+  skip: ParkedArgs;
+  rollback: ParkedArgs & { readonly force?: boolean };
+}
+
+export interface ParkedArgs {
+  readonly tenants?: readonly string[];
+  readonly error?: string;
+  readonly host?: string;
+  /** All parked tenants of the fleet. */
+  readonly failed?: boolean;
+}
+
+export interface AdminAnswers {
+  hello: { readonly build: string; readonly pid: number };
+  history: { readonly rollouts: readonly RolloutRecord[]; readonly next?: string };
+  audit: { readonly events: readonly AuditRecord[]; readonly next?: string };
+  tenants: { readonly tenants: readonly TenantRecord[]; readonly next?: string };
+  /** `missing` counts tenants that are not there yet; `sample` names up to 5. */
+  ready: { readonly ready: boolean; readonly missing: number; readonly sample: readonly string[] };
+  doctor: { readonly checks: readonly Check[] };
+  findRollout: { readonly rollout: RolloutRecord | null };
+  rollout: { readonly rollout: (RolloutRecord & { readonly progress?: RolloutProgress }) | null };
+  tenant: { readonly tenant: (TenantRecord & { readonly rolloutId?: string; readonly blockers: readonly Blocker[] }) | null };
+  retry: ParkedAnswer;
+  skip: ParkedAnswer;
+  rollback: ParkedAnswer;
+}
+
+export interface ParkedAnswer {
+  /** Parked tenants that were signalled. */
+  readonly signalled: number;
+  /** The first few of them. */
+  readonly tenants: readonly string[];
+}
