@@ -106,7 +106,14 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
     postgresFlags: [
-      ...['-c', `max_connections=${options.maxConnections ?? 300}`, '-c', 'max_locks_per_transaction=512', '-c', 'listen_addresses=127.0.0.1'],
+      ...[
+        '-c',
+        `max_connections=${options.maxConnections ?? 300}`,
+        '-c',
+        'max_locks_per_transaction=512',
+        '-c',
+        'listen_addresses=127.0.0.1',
+      ],
       ...['-c', 'unix_socket_directories=', '-c', 'shared_buffers=256MB', '-c', 'max_wal_size=4GB'],
       ...(persistent ? [] : unsafeButFast),
     ],
@@ -117,7 +124,9 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
     if (!existsSync(join(dataDir, 'PG_VERSION'))) await server.initialise();
     await server.start();
   } catch (error) {
-    throw new Error(`Postgres did not start in ${dataDir} on port ${port}: ${error instanceof Error ? error.message : ''}\n${lines.join('')}`);
+    throw new Error(
+      `Postgres did not start in ${dataDir} on port ${port}: ${error instanceof Error ? error.message : ''}\n${lines.join('')}`,
+    );
   }
   const pid = Number(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
   const temporary = persistent ? undefined : options.dataDir ? dataDir : parent;

@@ -16,7 +16,9 @@ export const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 export interface FleetOptions {
   /** Hosts and the tenant schemas on each (created empty unless `seed` fills them). @defaultValue { h1: t01…t06 } */
-  readonly hosts?: Readonly<Record<string, { readonly schemas: readonly string[]; readonly cell?: string; readonly url?: string; readonly maxConcurrency?: number }>>;
+  readonly hosts?: Readonly<
+    Record<string, { readonly schemas: readonly string[]; readonly cell?: string; readonly url?: string; readonly maxConcurrency?: number }>
+  >;
   /** File name → source. */
   readonly migrations: Readonly<Record<string, string>>;
   /** SQL run in each new tenant schema (search_path is set to it). */
@@ -126,7 +128,8 @@ export async function createFleet(options: FleetOptions): Promise<FleetFixture> 
     ([host, { cell, maxConcurrency }]) =>
       `${JSON.stringify(host)}: { connection: 'env:PG_${host.toUpperCase()}'${cell ? `, cell: '${cell}'` : ''}${maxConcurrency ? `, maxConcurrency: ${maxConcurrency}` : ''} }`,
   );
-  const tenants = options.tenants ?? `[${Object.keys(hosts).map((host) => `fromSchemas({ host: ${JSON.stringify(host)}, like: 't*', id: (s) => s })`)}]`;
+  const tenants =
+    options.tenants ?? `[${Object.keys(hosts).map((host) => `fromSchemas({ host: ${JSON.stringify(host)}, like: 't*', id: (s) => s })`)}]`;
   writeFileSync(
     join(dir, 'flotilla.config.mjs'),
     `import { defineFleet, fromSchemas, fromQuery, fromList } from 'flotilla';
@@ -146,7 +149,11 @@ export default defineFleet({
 
   const running = new Set<WorkerProcess>();
   const launch = (args: readonly string[], more: Record<string, string> = {}, cwd = dir): WorkerProcess => {
-    const child = spawn(process.execPath, [CLI, ...args], { cwd, env: { ...process.env, ...env, ...more }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [CLI, ...args], {
+      cwd,
+      env: { ...process.env, ...env, ...more },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let text = '';
     const waiters = new Set<() => void>();
     const take = (chunk: Buffer) => {
@@ -177,7 +184,9 @@ export default defineFleet({
             check();
             if (waiters.delete(check)) {
               clearTimeout(timer);
-              reject(new Error(`flotilla ${args.join(' ')} ended (${child.exitCode ?? child.signalCode}) before it printed "${what}":\n${text}`));
+              reject(
+                new Error(`flotilla ${args.join(' ')} ended (${child.exitCode ?? child.signalCode}) before it printed "${what}":\n${text}`),
+              );
             }
           });
           check();
@@ -210,7 +219,11 @@ export default defineFleet({
       return it;
     },
     async cli(args, more = {}) {
-      const child = spawn(process.execPath, [CLI, ...args], { cwd: more.cwd ?? dir, env: { ...process.env, ...env, ...more.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, [CLI, ...args], {
+        cwd: more.cwd ?? dir,
+        env: { ...process.env, ...env, ...more.env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       let stdout = '';
       let stderr = '';
       child.stdout.on('data', (chunk) => (stdout += chunk));
