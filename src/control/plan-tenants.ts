@@ -1,0 +1,188 @@
+/** The tenants of a plan: staged by discovery, completed by the scan, placed into waves when the plan is frozen. All in bulk. */
+
+import type { Lifecycle, TenantRef, Totals } from '../domain/tenant.js';
+import { ask, type ControlPool } from './control-pool.js';
+
+/** Replaces what this cell staged before, so that a repeat stages once. Answers ids that another cell staged already. */
+export async function stageTenants(pool: ControlPool, planId: string, cell: string, tenants: readonly TenantRef[]): Promise<readonly string[]> {
+  await ask(pool, `delete from plan_tenant where plan_id = $1 and cell = $2`, [planId, cell]);
+  const taken: string[] = [];
+  for (let from = 0; from < tenants.length; from += 5_000) {
+    const page = tenants.slice(from, from + 5_000);
+    const column = <T>(pick: (tenant: TenantRef) => T) => page.map(pick);
+    const inserted = await ask<{ tenant_id: string }>(
+      pool,
+      `insert into plan_tenant (plan_id, cell, tenant_id, host, database, schema, role, labels, lifecycle)
+       select $1, $2, t.id, t.host, t.database, t.schema, t.role, t.labels, t.lifecycle
+       from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::text[]) as t (id, host, database, schema, role, labels, lifecycle)
+       on conflict do nothing returning tenant_id`,
+      [
+        planId,
+        cell,
+        column((t) => t.id),
+        column((t) => t.host),
+        column((t) => t.database ?? null),
+        column((t) => t.schema ?? null),
+        column((t) => t.role ?? null),
+        column((t) => JSON.stringify(t.labels ?? {})),
+        column((t) => t.lifecycle ?? 'active'),
+      ],
+    );
+    if (inserted.length < page.length) {
+      const fresh = new Set(inserted.map((row) => row.tenant_id));
+      taken.push(...page.filter((t) => !fresh.has(t.id)).map((t) => t.id));
+    }
+  }
+  return taken;
+}
+
+interface TenantRow {
+  readonly tenant_id: string;
+  readonly host: string;
+  readonly database: string | null;
+  readonly schema: string | null;
+  readonly role: string | null;
+  readonly labels: Record<string, string>;
+  readonly lifecycle: Lifecycle;
+}
+
+const toRef = (row: TenantRow): TenantRef => ({
+  id: row.tenant_id,
+  host: row.host,
+  ...(row.database === null ? {} : { database: row.database }),
+  ...(row.schema === null ? {} : { schema: row.schema }),
+  ...(row.role === null ? {} : { role: row.role }),
+  labels: row.labels,
+  lifecycle: row.lifecycle,
+});
+
+const REF_COLUMNS = 'tenant_id, host, database, schema, role, labels, lifecycle';
+
+/** Staged tenants of one cell, by id. */
+export async function stagedTenants(pool: ControlPool, planId: string, cell: string): Promise<readonly TenantRef[]> {
+  const rows = await ask<TenantRow>(pool, `select ${REF_COLUMNS} from plan_tenant where plan_id = $1 and cell = $2 order by tenant_id`, [planId, cell]);
+  return rows.map(toRef);
+}
+
+/** The named tenants of a plan, in the order of the names; unknown ones are left out. */
+export async function tenantsById(pool: ControlPool, planId: string, ids: readonly string[]): Promise<readonly TenantRef[]> {
+  const rows = await ask<TenantRow>(pool, `select ${REF_COLUMNS} from plan_tenant where plan_id = $1 and tenant_id = any($2)`, [planId, ids]);
+  const byId = new Map(rows.map((row) => [row.tenant_id, toRef(row)]));
+  return ids.flatMap((id) => byId.get(id) ?? []);
+}
+
+export interface ScannedTenant {
+  readonly id: string;
+  readonly state: 'pending' | 'upToDate' | 'blocked' | 'skipped' | 'failed';
+  readonly reason?: string;
+  /** Newest applied migration. */
+  readonly position?: string;
+  readonly applied: number;
+  readonly pending: readonly string[];
+}
+
+/** Stores what the scan found. Most tenants share a list of pending migrations, so each different list is sent once. */
+export async function storeScan(pool: ControlPool, planId: string, scanned: readonly ScannedTenant[]): Promise<void> {
+  const groups = new Map<string, ScannedTenant[]>();
+  for (const tenant of scanned) {
+    const key = JSON.stringify([tenant.state, tenant.reason, tenant.position, tenant.applied, tenant.pending]);
+    groups.get(key)?.push(tenant) ?? groups.set(key, [tenant]);
+  }
+  for (const group of groups.values()) {
+    const [first] = group;
+    await ask(
+      pool,
+      `update plan_tenant set state = $3, reason = $4, position = $5, applied = $6, pending = $7 where plan_id = $1 and tenant_id = any($2)`,
+      [planId, group.map((t) => t.id), first!.state, first!.reason ?? null, first!.position ?? null, first!.applied, first!.pending],
+    );
+  }
+}
+
+export interface PendingTenant {
+  readonly id: string;
+  readonly host: string;
+  readonly cell: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly applied: number;
+}
+
+/** All pending tenants, by id: the material of the waves. */
+export async function pendingTenants(pool: ControlPool, planId: string): Promise<readonly PendingTenant[]> {
+  const rows = await ask<{ tenant_id: string; host: string; cell: string; labels: Record<string, string>; applied: number }>(
+    pool,
+    `select tenant_id, host, cell, labels, applied from plan_tenant where plan_id = $1 and state = 'pending' order by tenant_id`,
+    [planId],
+  );
+  return rows.map((row) => ({ id: row.tenant_id, host: row.host, cell: row.cell, labels: row.labels, applied: row.applied }));
+}
+
+export async function countStates(pool: ControlPool, planId: string): Promise<Partial<Totals>> {
+  const rows = await ask<{ state: string; n: number }>(pool, `select state, count(*)::int n from plan_tenant where plan_id = $1 group by 1`, [planId]);
+  return Object.fromEntries(rows.map((row) => [row.state, row.n]));
+}
+
+export async function countPositions(pool: ControlPool, planId: string, migrations: readonly string[]): Promise<Readonly<Record<string, number>>> {
+  const rows = await ask<{ migration: string; n: number }>(
+    pool,
+    `select m.migration, count(t.tenant_id)::int n from unnest($2::text[]) m (migration)
+     left join plan_tenant t on t.plan_id = $1 and t.state in ('pending', 'upToDate') and not m.migration = any (t.pending) group by 1`,
+    [planId, migrations],
+  );
+  return Object.fromEntries(rows.map((row) => [row.migration, row.n]));
+}
+
+export interface Placement {
+  readonly id: string;
+  readonly wave: number;
+  /** Position within its wave and host, from 0. */
+  readonly ordinal: number;
+}
+
+export async function placeTenants(pool: ControlPool, planId: string, placements: readonly Placement[]): Promise<void> {
+  for (let from = 0; from < placements.length; from += 10_000) {
+    const page = placements.slice(from, from + 10_000);
+    await ask(
+      pool,
+      `update plan_tenant t set wave = p.wave, ordinal = p.ordinal
+       from unnest($2::text[], $3::int[], $4::int[]) p (id, wave, ordinal) where t.plan_id = $1 and t.tenant_id = p.id`,
+      [planId, page.map((p) => p.id), page.map((p) => p.wave), page.map((p) => p.ordinal)],
+    );
+  }
+}
+
+/** Marks tenants of a plan that no wave will hold: excluded, held back. */
+export async function setStates(pool: ControlPool, planId: string, ids: readonly string[], state: string, reason: string): Promise<void> {
+  if (ids.length) await ask(pool, `update plan_tenant set state = $3, reason = $4 where plan_id = $1 and tenant_id = any($2)`, [planId, ids, state, reason]);
+}
+
+/** Ids of one wave and host from an ordinal on. */
+export async function wavePage(pool: ControlPool, planId: string, wave: number, host: string, from: number, limit: number): Promise<readonly string[]> {
+  const rows = await ask<{ tenant_id: string }>(
+    pool,
+    `select tenant_id from plan_tenant where plan_id = $1 and wave = $2 and host = $3 and ordinal >= $4 order by ordinal limit $5`,
+    [planId, wave, host, from, limit],
+  );
+  return rows.map((row) => row.tenant_id);
+}
+
+export interface TenantPosition {
+  readonly id: string;
+  readonly host: string;
+  readonly database: string | null;
+  readonly schema: string | null;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly position: string | null;
+  readonly applied: number;
+  readonly pending: number;
+}
+
+/** One page for `tenants`, by id. */
+export async function positionsPage(pool: ControlPool, planId: string, after: string, limit: number): Promise<readonly TenantPosition[]> {
+  return ask<TenantPosition>(
+    pool,
+    `select tenant_id id, host, database, schema, state, reason, position, applied, cardinality(pending) pending
+     from plan_tenant where plan_id = $1 and tenant_id > $2 order by tenant_id limit $3`,
+    [planId, after, limit],
+  );
+}
