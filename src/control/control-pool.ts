@@ -39,7 +39,12 @@ export async function ask<Row extends pg.QueryResultRow>(pool: ControlPool, sql:
     const code = (error as { code?: string }).code ?? '';
     const message = error instanceof Error ? error.message : '';
     if (UNAVAILABLE.test(code) || /timeout|terminated|Connection ended/i.test(message))
-      throw new FlotillaError('FLT_CONTROL_UNAVAILABLE', `The control database does not answer (${code || 'connection lost'}).`, {}, { cause: error });
+      throw new FlotillaError(
+        'FLT_CONTROL_UNAVAILABLE',
+        `The control database does not answer (${code || 'connection lost'}).`,
+        {},
+        { cause: error },
+      );
     throw error;
   }
 }

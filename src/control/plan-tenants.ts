@@ -4,7 +4,12 @@ import type { Lifecycle, TenantRef, Totals } from '../domain/tenant.js';
 import { ask, type ControlPool } from './control-pool.js';
 
 /** Replaces what this cell staged before, so that a repeat stages once. Answers ids that another cell staged already. */
-export async function stageTenants(pool: ControlPool, planId: string, cell: string, tenants: readonly TenantRef[]): Promise<readonly string[]> {
+export async function stageTenants(
+  pool: ControlPool,
+  planId: string,
+  cell: string,
+  tenants: readonly TenantRef[],
+): Promise<readonly string[]> {
   await ask(pool, `delete from plan_tenant where plan_id = $1 and cell = $2`, [planId, cell]);
   const taken: string[] = [];
   for (let from = 0; from < tenants.length; from += 5_000) {
@@ -60,13 +65,19 @@ const REF_COLUMNS = 'tenant_id, host, database, schema, role, labels, lifecycle'
 
 /** Staged tenants of one cell, by id. */
 export async function stagedTenants(pool: ControlPool, planId: string, cell: string): Promise<readonly TenantRef[]> {
-  const rows = await ask<TenantRow>(pool, `select ${REF_COLUMNS} from plan_tenant where plan_id = $1 and cell = $2 order by tenant_id`, [planId, cell]);
+  const rows = await ask<TenantRow>(pool, `select ${REF_COLUMNS} from plan_tenant where plan_id = $1 and cell = $2 order by tenant_id`, [
+    planId,
+    cell,
+  ]);
   return rows.map(toRef);
 }
 
 /** The named tenants of a plan, in the order of the names; unknown ones are left out. */
 export async function tenantsById(pool: ControlPool, planId: string, ids: readonly string[]): Promise<readonly TenantRef[]> {
-  const rows = await ask<TenantRow>(pool, `select ${REF_COLUMNS} from plan_tenant where plan_id = $1 and tenant_id = any($2)`, [planId, ids]);
+  const rows = await ask<TenantRow>(pool, `select ${REF_COLUMNS} from plan_tenant where plan_id = $1 and tenant_id = any($2)`, [
+    planId,
+    ids,
+  ]);
   const byId = new Map(rows.map((row) => [row.tenant_id, toRef(row)]));
   return ids.flatMap((id) => byId.get(id) ?? []);
 }
@@ -117,11 +128,19 @@ export async function pendingTenants(pool: ControlPool, planId: string): Promise
 }
 
 export async function countStates(pool: ControlPool, planId: string): Promise<Partial<Totals>> {
-  const rows = await ask<{ state: string; n: number }>(pool, `select state, count(*)::int n from plan_tenant where plan_id = $1 group by 1`, [planId]);
+  const rows = await ask<{ state: string; n: number }>(
+    pool,
+    `select state, count(*)::int n from plan_tenant where plan_id = $1 group by 1`,
+    [planId],
+  );
   return Object.fromEntries(rows.map((row) => [row.state, row.n]));
 }
 
-export async function countPositions(pool: ControlPool, planId: string, migrations: readonly string[]): Promise<Readonly<Record<string, number>>> {
+export async function countPositions(
+  pool: ControlPool,
+  planId: string,
+  migrations: readonly string[],
+): Promise<Readonly<Record<string, number>>> {
   const rows = await ask<{ migration: string; n: number }>(
     pool,
     `select m.migration, count(t.tenant_id)::int n from unnest($2::text[]) m (migration)
@@ -152,11 +171,24 @@ export async function placeTenants(pool: ControlPool, planId: string, placements
 
 /** Marks tenants of a plan that no wave will hold: excluded, held back. */
 export async function setStates(pool: ControlPool, planId: string, ids: readonly string[], state: string, reason: string): Promise<void> {
-  if (ids.length) await ask(pool, `update plan_tenant set state = $3, reason = $4 where plan_id = $1 and tenant_id = any($2)`, [planId, ids, state, reason]);
+  if (ids.length)
+    await ask(pool, `update plan_tenant set state = $3, reason = $4 where plan_id = $1 and tenant_id = any($2)`, [
+      planId,
+      ids,
+      state,
+      reason,
+    ]);
 }
 
 /** Ids of one wave and host from an ordinal on. */
-export async function wavePage(pool: ControlPool, planId: string, wave: number, host: string, from: number, limit: number): Promise<readonly string[]> {
+export async function wavePage(
+  pool: ControlPool,
+  planId: string,
+  wave: number,
+  host: string,
+  from: number,
+  limit: number,
+): Promise<readonly string[]> {
   const rows = await ask<{ tenant_id: string }>(
     pool,
     `select tenant_id from plan_tenant where plan_id = $1 and wave = $2 and host = $3 and ordinal >= $4 order by ordinal limit $5`,
