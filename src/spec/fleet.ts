@@ -8,11 +8,9 @@ import { strategySpec } from './strategy.js';
 const name = z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/i, { error: 'expected 1 to 63 letters, digits, ".", "_" or "-"' });
 
 /** `env:NAME` or `file:PATH`. A literal DSN is refused: secrets stay out of the config. */
-export const reference = z
-  .string()
-  .regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, {
-    error: 'expected a reference such as "env:PG_EU_1_URL" or "file:/run/secrets/pg-eu-1", never the connection string itself',
-  });
+export const reference = z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, {
+  error: 'expected a reference such as "env:PG_EU_1_URL" or "file:/run/secrets/pg-eu-1", never the connection string itself',
+});
 export type Reference = z.infer<typeof reference>;
 
 const referenceFunction = z.custom<(tenant: TenantRef) => string | Promise<string>>((value) => typeof value === 'function', {

@@ -58,7 +58,13 @@ export async function loadConfig(given: string | undefined, cwd: string): Promis
     );
   let raw: unknown;
   try {
-    const jiti = createJiti(import.meta.url, { moduleCache: false, fsCache: false, interopDefault: true, alias: selfAlias(), tsconfigPaths: true });
+    const jiti = createJiti(import.meta.url, {
+      moduleCache: false,
+      fsCache: false,
+      interopDefault: true,
+      alias: selfAlias(),
+      tsconfigPaths: true,
+    });
     raw = await jiti.import(path, { default: true });
   } catch (error) {
     throw invalid([{ path: '', message: `it does not load: ${(error as Error).message.split('\n')[0]}` }]);
@@ -97,13 +103,16 @@ function describeIssues(issues: readonly z.core.$ZodIssue[], raw: unknown, base:
   return issues.flatMap((issue): ConfigProblem[] => {
     const path = [...base, ...issue.path];
     const at = path.map(String).join('.');
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: at ? `${at}.${key}` : key, message: 'there is no such field; is it misspelt?' }));
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => ({ path: at ? `${at}.${key}` : key, message: 'there is no such field; is it misspelt?' }));
     if (issue.code === 'invalid_union') {
       // Show the branch that came closest: the one with the fewest problems that are not about its own type
       const branches = issue.errors.map((branch) => describeIssues(branch, raw, path)).filter((branch) => branch.length);
       const deep = branches.filter((branch) => branch.some((problem) => problem.path !== at));
       if (deep.length) return deep.sort((a, b) => a.length - b.length)[0]!;
-      const expected = [...new Set(branches.flat().map((problem) => problem.message.replace(/; found .*$/, '').replace(/^expected /, '')))].join(', or ');
+      const expected = [
+        ...new Set(branches.flat().map((problem) => problem.message.replace(/; found .*$/, '').replace(/^expected /, ''))),
+      ].join(', or ');
       return [{ path: at, message: `expected ${expected}; found ${found(path, raw)}` }];
     }
     const message = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
@@ -120,18 +129,26 @@ function crossChecks(fleet: Fleet): ConfigProblem[] {
     if (typeof source === 'function') return;
     if (source.kind === 'list') {
       source.tenants.forEach((tenant, at) => {
-        if (!hosts.includes(tenant.host)) problems.push({ path: `tenants.${index}.tenants.${at}.host`, message: `there is no host "${tenant.host}"; ${knows}` });
+        if (!hosts.includes(tenant.host))
+          problems.push({ path: `tenants.${index}.tenants.${at}.host`, message: `there is no host "${tenant.host}"; ${knows}` });
       });
-    } else if (!hosts.includes(source.host)) problems.push({ path: `tenants.${index}.host`, message: `there is no host "${source.host}"; ${knows}` });
+    } else if (!hosts.includes(source.host))
+      problems.push({ path: `tenants.${index}.host`, message: `there is no host "${source.host}"; ${knows}` });
   });
   const named = Object.keys(fleet.strategies ?? {});
-  for (const name of named) if ((PRESETS as readonly string[]).includes(name)) problems.push({ path: `strategies.${name}`, message: 'this name is a preset; choose another' });
+  for (const name of named)
+    if ((PRESETS as readonly string[]).includes(name))
+      problems.push({ path: `strategies.${name}`, message: 'this name is a preset; choose another' });
   if (fleet.strategy && ![...PRESETS, ...named].includes(fleet.strategy))
-    problems.push({ path: 'strategy', message: `there is no strategy "${fleet.strategy}"; known are ${[...PRESETS, ...named].join(', ')}` });
+    problems.push({
+      path: 'strategy',
+      message: `there is no strategy "${fleet.strategy}"; known are ${[...PRESETS, ...named].join(', ')}`,
+    });
   for (const [name, strategy] of Object.entries(fleet.strategies ?? {})) {
     const seen = new Set<string>();
     strategy.waves?.forEach((wave, index) => {
-      if (seen.has(wave.name) || wave.name === 'canary') problems.push({ path: `strategies.${name}.waves.${index}.name`, message: `the wave name "${wave.name}" is taken` });
+      if (seen.has(wave.name) || wave.name === 'canary')
+        problems.push({ path: `strategies.${name}.waves.${index}.name`, message: `the wave name "${wave.name}" is taken` });
       seen.add(wave.name);
     });
   }

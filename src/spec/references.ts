@@ -17,7 +17,11 @@ export function createResolver(baseDir: string): ResolveReference {
     if (kind === 'env') {
       const value = readVariable(name);
       if (value) return value;
-      throw new FlotillaError('FLT_REFERENCE_UNRESOLVED', `The variable ${name} is not set where the worker runs (reference "${reference}").`, { reference });
+      throw new FlotillaError(
+        'FLT_REFERENCE_UNRESOLVED',
+        `The variable ${name} is not set where the worker runs (reference "${reference}").`,
+        { reference },
+      );
     }
     if (kind === 'file') {
       try {
@@ -30,6 +34,10 @@ export function createResolver(baseDir: string): ResolveReference {
       }
     }
     // A function in the config answered something else: do not repeat it, it may be a connection string.
-    throw new FlotillaError('FLT_REFERENCE_UNRESOLVED', 'A connection function answered something that is neither "env:NAME" nor "file:PATH".', {});
+    throw new FlotillaError(
+      'FLT_REFERENCE_UNRESOLVED',
+      'A connection function answered something that is neither "env:NAME" nor "file:PATH".',
+      {},
+    );
   };
 }

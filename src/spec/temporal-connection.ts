@@ -1,17 +1,28 @@
-/** How to reach Temporal: TEMPORAL_* and temporal.toml, as every Temporal tool reads them; the config's own fields go first. */
+/**
+ * Where Temporal is, for the client and the workers alike: TEMPORAL_* variables and temporal.toml as every Temporal tool reads them
+ * (address, namespace, TLS, API key), with the config file's address and namespace on top.
+ */
 
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import type { Fleet } from './fleet.js';
+import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 
-export interface TemporalTarget {
-  readonly address: string;
-  readonly namespace: string;
-  /** Options for `Connection.connect` and `NativeConnection.connect`: address, tls, apiKey, metadata. */
-  readonly connectionOptions: ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
+export interface TemporalPlace {
+  /** @defaultValue TEMPORAL_ADDRESS, the profile in temporal.toml, or localhost:7233 */
+  readonly address?: string;
+  /** @defaultValue TEMPORAL_NAMESPACE, the profile in temporal.toml, or default */
+  readonly namespace?: string;
 }
 
-export function temporalTarget(settings: Fleet['temporal'] = {}): TemporalTarget {
+export interface TemporalTarget {
+  /** Address, TLS and API key; for `Connection.connect` and `NativeConnection.connect`. */
+  readonly connection: ClientConnectConfig['connectionOptions'] & { readonly address: string };
+  readonly namespace: string;
+}
+
+/** Answers where to connect to. Reads the environment each time; makes no connection. Holds secrets: never print it. */
+export function temporalTarget(place: TemporalPlace = {}): TemporalTarget {
   const { connectionOptions, namespace } = loadClientConnectConfig();
-  const address = settings.address ?? connectionOptions.address ?? '127.0.0.1:7233';
-  return { address, namespace: settings.namespace ?? namespace ?? 'default', connectionOptions: { ...connectionOptions, address } };
+  return {
+    connection: { ...connectionOptions, address: place.address ?? connectionOptions.address ?? 'localhost:7233' },
+    namespace: place.namespace ?? namespace ?? 'default',
+  };
 }
