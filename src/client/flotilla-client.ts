@@ -1,0 +1,139 @@
+import type { PlanSummary } from '../domain/plan.js';
+import type { TenantState } from '../domain/tenant.js';
+import type { TenantRecord } from '../workflows/admin-messages.js';
+import { type ConnectOptions, connect } from './connect.js';
+import type { AskOptions, ClientContext } from './context.js';
+import { type DoctorOptions, type DoctorResult, doctor } from './doctor.js';
+import { steerOrParked } from './parked.js';
+import { type PlanOptions, plan } from './plan.js';
+import * as reads from './reads.js';
+import type { RolloutStatus } from './rollout-status.js';
+import { type StartOptions, type StartResult, start } from './start.js';
+import { status } from './status.js';
+import { type SteerOptions, type SteerResult, steer } from './steer.js';
+import { type WaitOptions, type WaitResult, wait } from './wait.js';
+
+/**
+ * The verbs of the command line, for scripts. Needs only Temporal: no database credential, no migration file.
+ * Everything expected that goes wrong is a `FlotillaError` with a code of `docs/errors.md`.
+ *
+ * @example see docs/client.md
+ */
+export class FlotillaClient {
+  readonly #context: ClientContext & { close(): Promise<void> };
+
+  private constructor(context: ClientContext & { close(): Promise<void> }) {
+    this.#context = context;
+  }
+
+  /** Connects within 5 s; close it when done. @throws FLT_TEMPORAL_UNAVAILABLE */
+  static async connect(options: ConnectOptions): Promise<FlotillaClient> {
+    return new FlotillaClient(await connect(options));
+  }
+
+  /** Closes the connection; rollouts go on. */
+  close(): Promise<void> {
+    return this.#context.close();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get fleet(): string {
+    return this.#context.fleet;
+  }
+
+  // Run
+
+  /** {@inheritDoc plan} */
+  plan(options: PlanOptions = {}): Promise<PlanSummary> {
+    return plan(this.#context, options);
+  }
+  /** {@inheritDoc start} */
+  start(options: StartOptions = {}): Promise<StartResult> {
+    return start(this.#context, options);
+  }
+  /** {@inheritDoc wait} */
+  wait(options: WaitOptions = {}): Promise<WaitResult> {
+    return wait(this.#context, options);
+  }
+
+  // Steer; each is answered by the rollout, and audited with actor and reason.
+
+  /** Stops taking up tenants; those in hand finish. Works without a worker: it is then applied when one comes. */
+  pause(options: AskOptions = {}): Promise<SteerResult> {
+    return steer(this.#context, 'pause', options);
+  }
+  /** Goes on after a pause; after a halt only with `acceptFailures` or when enough failures are resolved. @throws FLT_REFUSED */
+  resume(options: SteerOptions<'resume'> = {}): Promise<SteerResult> {
+    return steer(this.#context, 'resume', options);
+  }
+  /** Lets the wave that waits for approval start; names the wave and the plan's digest. @throws FLT_APPROVAL_MISMATCH, FLT_REFUSED */
+  approve(options: SteerOptions<'approve'>): Promise<SteerResult> {
+    return steer(this.#context, 'approve', options);
+  }
+  /** Refuses the wave that waits for approval; the rollout halts. @throws FLT_APPROVAL_MISMATCH, FLT_REFUSED */
+  reject(options: SteerOptions<'reject'>): Promise<SteerResult> {
+    return steer(this.#context, 'reject', options);
+  }
+  /** Leaves out tenants, the rest of a wave, or the bake time that runs. A skipped failure no longer counts. @throws FLT_REFUSED */
+  skip(options: SteerOptions<'skip'>): Promise<SteerResult> {
+    return steerOrParked(this.#context, 'skip', options);
+  }
+  /** Tries failed tenants again; one of them goes first. Also reaches tenants that an ended rollout left parked. @throws FLT_REFUSED */
+  retry(options: SteerOptions<'retry'>): Promise<SteerResult> {
+    return steerOrParked(this.#context, 'retry', options);
+  }
+  /** Ends the rollout; nothing is undone. Works without a worker: it is then applied when one comes. */
+  abort(options: SteerOptions<'abort'> = {}): Promise<SteerResult> {
+    return steer(this.#context, 'abort', options);
+  }
+  /** Returns tenants to where this rollout found them (not Knex's last batch). @throws FLT_IRREVERSIBLE, FLT_REFUSED */
+  rollback(options: SteerOptions<'rollback'> = {}): Promise<SteerResult> {
+    return steerOrParked(this.#context, 'rollback', options);
+  }
+
+  // Look
+
+  /** {@inheritDoc status} */
+  status(rolloutId?: string): Promise<RolloutStatus | null> {
+    return status(this.#context, rolloutId);
+  }
+  /** Why is it not moving: one sentence per reason; empty when it moves or nothing is open. */
+  async explain(): Promise<readonly string[]> {
+    const at = await status(this.#context);
+    return at?.open ? at.reasons.map((reason) => reason.text) : [];
+  }
+  /** {@inheritDoc reads.tenants} */
+  tenants(options: reads.TenantsOptions = {}): Promise<reads.TenantsResult> {
+    return reads.tenants(this.#context, options);
+  }
+  /** Tenants of a rollout, ordered by id; only those in the given states. */
+  rolloutTenants(rolloutId: string, states?: readonly TenantState[], limit?: number): Promise<readonly TenantRecord[]> {
+    return reads.rolloutTenants(this.#context, rolloutId, states, limit);
+  }
+  /** {@inheritDoc reads.tenantStatus} */
+  tenantStatus(tenant: string, rolloutId?: string): ReturnType<typeof reads.tenantStatus> {
+    return reads.tenantStatus(this.#context, tenant, rolloutId);
+  }
+  /** {@inheritDoc reads.ready} */
+  ready(migration: string, tenant?: string): Promise<reads.ReadyResult> {
+    return reads.ready(this.#context, migration, tenant);
+  }
+  /** Is this tenant at least at this migration? For applications that switch code on per tenant. @throws FLT_UNKNOWN_TENANT */
+  async isReady(tenant: string, migration: string): Promise<boolean> {
+    return (await reads.ready(this.#context, migration, tenant)).ready;
+  }
+  /** Past rollouts, newest first. */
+  history(options: reads.HistoryOptions = {}): ReturnType<typeof reads.history> {
+    return reads.history(this.#context, options);
+  }
+  /** Who did what, and why, newest first. Actors are self-reported. */
+  audit(options: reads.AuditOptions = {}): ReturnType<typeof reads.audit> {
+    return reads.audit(this.#context, options);
+  }
+  /** {@inheritDoc doctor} */
+  doctor(options: DoctorOptions = {}): Promise<DoctorResult> {
+    return doctor(this.#context, options);
+  }
+}

@@ -1,0 +1,86 @@
+import { ERROR_CODES, isErrorCode } from '../domain/error-codes.js';
+import { FlotillaError, type Json } from '../domain/errors.js';
+import { workflowIds } from '../domain/ids.js';
+import type { PlanSummary } from '../domain/plan.js';
+import { type PlanInput, WORKFLOWS } from '../workflows/messages.js';
+import { freshId } from './ask.js';
+import type { AskOptions, ClientContext } from './context.js';
+import { guarded } from './errors.js';
+import { resultOfTaken } from './probe.js';
+import { searchAttribute } from './search-attributes.js';
+
+export interface PlanOptions extends AskOptions {
+  /** Migration that every tenant shall stand at. @defaultValue the newest */
+  readonly to?: string;
+  /** Only these tenants. */
+  readonly tenants?: readonly string[];
+  /** Only tenants whose labels match, e.g. `plan=gold,region in (eu,us)`. */
+  readonly selector?: string;
+  /** A preset (auto, fast, cautious) or a name in the config's `strategies`. @defaultValue the config's */
+  readonly strategy?: string;
+  /** Newest migration the caller knows of: a worker without it is waited for, then refused (FLT_MIGRATION_MISMATCH). */
+  readonly expect?: string;
+  /** How long to wait for a worker that has `expect`. @defaultValue 120000 */
+  readonly expectTimeoutMs?: number;
+  readonly onBreach?: PlanInput['onBreach'];
+  /** Only say what is pending; freeze nothing. @defaultValue false */
+  readonly check?: boolean;
+  /** Stops waiting; the planning itself ends by itself. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Says exactly what a rollout would do and freezes it under a plan id. Changes no tenant; safe to repeat (each time a new plan).
+ * Findings of severity `error` come back in `findings`, and such a plan is not frozen.
+ * @throws FLT_NO_WORKFLOW_WORKER, FLT_NO_CELL_WORKER, FLT_MIGRATION_MISMATCH, FLT_TEMPORAL_UNAVAILABLE
+ */
+export function plan(context: ClientContext, options: PlanOptions = {}): Promise<PlanSummary> {
+  return runPlan(context, options.check ? 'check' : 'freeze', freshId('p'), options);
+}
+
+/** Stages every tenant with its position under the plan id, for `tenants` pages; no waves. */
+export function scan(context: ClientContext, planId: string, options: PlanOptions = {}): Promise<PlanSummary> {
+  return runPlan(context, 'scan', planId, options);
+}
+
+async function runPlan(context: ClientContext, mode: PlanInput['mode'], planId: string, options: PlanOptions): Promise<PlanSummary> {
+  const actor = options.actor ?? context.actor;
+  const input: PlanInput = {
+    fleet: context.fleet,
+    planId,
+    taskQueue: context.taskQueue,
+    actor,
+    mode,
+    to: options.to,
+    tenants: options.tenants?.length ? options.tenants : undefined,
+    selector: options.selector,
+    strategy: options.strategy,
+    expect: options.expect,
+    expectTimeoutMs: options.expectTimeoutMs,
+    onBreach: options.onBreach,
+  };
+  const handle = await guarded(context, () =>
+    context.temporal.workflow.start(WORKFLOWS.plan, {
+      workflowId: workflowIds.plan(context.fleet, planId),
+      taskQueue: context.taskQueue,
+      args: [input],
+      typedSearchAttributes: [{ key: searchAttribute.fleet, value: context.fleet }],
+      memo: { planId, actor },
+      staticSummary: `plan ${planId} of ${context.fleet}, asked by ${actor}`,
+    }),
+  );
+  return resultOfTaken<PlanSummary>(context, handle, options.signal);
+}
+
+/** Why a plan cannot be started: its error findings, under the code of the first one; undefined when it can. */
+export function planRefusal(summary: PlanSummary): FlotillaError | undefined {
+  const errors = summary.findings.filter((finding) => finding.severity === 'error');
+  const [first] = errors;
+  if (!first) return undefined;
+  const code = isErrorCode(first.code) ? first.code : 'FLT_PLAN_STALE';
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return new FlotillaError(code, `${first.message || ERROR_CODES[code].meaning}${more}`, {
+    planId: summary.planId,
+    findings: errors.map((finding) => ({ ...finding }) as unknown as Json),
+  });
+}

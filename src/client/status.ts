@@ -1,0 +1,151 @@
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, TerminatedFailure } from '@temporalio/common';
+import { FlotillaError } from '../domain/errors.js';
+import {
+  isFinal,
+  ROLLOUT_STATES,
+  type RolloutProgress,
+  type RolloutReport,
+  type RolloutState,
+  type WaveProgress,
+} from '../domain/rollout.js';
+import { noTotals } from '../domain/tenant.js';
+import { QUERIES } from '../workflows/messages.js';
+import { askAdmin } from './admin.js';
+import type { ClientContext } from './context.js';
+import { failureInside, toFlotillaError } from './errors.js';
+import { latestRun, type RolloutRun } from './find-rollout.js';
+import { probeTask, queryWithin } from './probe.js';
+import { progressOfRecord, type RolloutStatus, toStatus, withOpenWave } from './rollout-status.js';
+import { searchAttribute } from './search-attributes.js';
+import { workflowUrl } from './ui-url.js';
+
+const PROGRESS_WITHIN_MS = 3_000;
+const WAVE_WITHIN_MS = 2_000;
+
+/**
+ * Where a rollout stands: the open one, else the latest; null when this fleet never had one. Changes nothing.
+ * When no worker answers it still says what Temporal knows, with the reason `worker`.
+ * @throws FLT_ROLLOUT_NOT_FOUND for an id that nobody knows
+ */
+export async function status(context: ClientContext, rolloutId?: string): Promise<RolloutStatus | null> {
+  const run = await latestRun(context);
+  if (run && (rolloutId === undefined || run.rolloutId === rolloutId))
+    return run.open ? openStatus(context, run) : closedStatus(context, run);
+  return recordedStatus(context, rolloutId);
+}
+
+async function openStatus(context: ClientContext, run: RolloutRun): Promise<RolloutStatus> {
+  const progress = await queryWithin<RolloutProgress>(context, run.handle, QUERIES.progress, PROGRESS_WITHIN_MS);
+  const url = workflowUrl(context, run.handle.workflowId, run.runId);
+  if (!progress) return unansweredStatus(context, run, url);
+  let live: WaveProgress | undefined;
+  if (progress.openWave) {
+    const wave: WorkflowHandle = context.temporal.workflow.getHandle(progress.openWave.workflowId);
+    // The wave may just have ended or continued as new: then the rollout's own figures do.
+    live = await queryWithin<WaveProgress>(context, wave, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined);
+  }
+  return toStatus(withOpenWave(progress, live), { source: 'workflow', url, nowMs: Date.now() });
+}
+
+function unansweredStatus(context: ClientContext, run: RolloutRun, url: string | null): RolloutStatus {
+  const probe = probeTask(run.description);
+  const failing = probe.attempt > 1 && probe.waiting === undefined;
+  const known = run.description.typedSearchAttributes.get(searchAttribute.state);
+  const state: RolloutState = (ROLLOUT_STATES as readonly string[]).includes(known ?? '') ? (known as RolloutState) : 'running';
+  const sentence = failing
+    ? `workflow code keeps failing (attempt ${probe.attempt}); the worker's log says why`
+    : `no workflow worker answers on "${context.taskQueue}"; start one with "flotilla worker"`;
+  return toStatus(
+    {
+      fleet: context.fleet,
+      rolloutId: run.rolloutId,
+      planId: run.planId,
+      digest: '',
+      actor: run.actor,
+      state,
+      desired: 'run',
+      reasons: [{ kind: 'worker', text: sentence, clears: 'person' }],
+      totals: noTotals(),
+      waves: [],
+      failures: [],
+      failuresTotal: 0,
+      startedAtMs: run.description.startTime.getTime(),
+    },
+    { source: 'temporal', url, nowMs: Date.now() },
+  );
+}
+
+/** How a closed rollout ended. A rollout that ended otherwise than `succeeded` is a failed workflow that carries its report. */
+async function closedStatus(context: ClientContext, run: RolloutRun): Promise<RolloutStatus> {
+  const url = workflowUrl(context, run.handle.workflowId, run.runId);
+  const ended = (report: RolloutReport) =>
+    toStatus({ ...report, state: report.finalState }, { source: 'result', url, nowMs: Date.now(), durationMs: report.durationMs });
+  try {
+    return ended((await run.handle.result()) as RolloutReport);
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw toFlotillaError(context, error);
+    const report = reportInside(error.cause);
+    if (report) return ended(report);
+    const failure = failureInside(error);
+    if (failure) throw failure;
+    if (error.cause instanceof TerminatedFailure) return terminatedStatus(context, run, url);
+    throw toFlotillaError(context, error);
+  }
+}
+
+function reportInside(failure: unknown): RolloutReport | undefined {
+  if (!(failure instanceof ApplicationFailure)) return undefined;
+  const report = failure.details?.[0] as RolloutReport | undefined;
+  return report && typeof report === 'object' && 'finalState' in report && isFinal(report.finalState) ? report : undefined;
+}
+
+/** Terminate leaves the control database's row open; its waves stop after the tenants in hand, and the ledgers stay true. */
+async function terminatedStatus(context: ClientContext, run: RolloutRun, url: string | null): Promise<RolloutStatus> {
+  const { rollout } = await askAdmin(context, 'rollout', { rolloutId: run.rolloutId }).catch(() => ({ rollout: null }));
+  const closedAt = run.description.closeTime?.getTime() ?? Date.now();
+  const base: RolloutProgress = rollout
+    ? (rollout.progress ?? progressOfRecord(context.fleet, rollout))
+    : {
+        fleet: context.fleet,
+        rolloutId: run.rolloutId,
+        planId: run.planId,
+        digest: '',
+        actor: run.actor,
+        state: 'aborted',
+        desired: 'abort',
+        reasons: [],
+        totals: noTotals(),
+        waves: [],
+        failures: [],
+        failuresTotal: 0,
+        startedAtMs: run.description.startTime.getTime(),
+      };
+  const { openWave: _, ...rest } = base;
+  return toStatus(
+    {
+      ...rest,
+      totals: rollout ? { ...noTotals(), ...rollout.totals } : base.totals,
+      state: 'aborted',
+      finishedAtMs: closedAt,
+      reasons: [
+        {
+          kind: 'cancel',
+          text: 'it was terminated in Temporal; tenants in hand finished, and a new start takes up what is left',
+          clears: 'person',
+        },
+      ],
+    },
+    { source: rollout ? 'control' : 'temporal', url, nowMs: Date.now(), terminated: true },
+  );
+}
+
+async function recordedStatus(context: ClientContext, rolloutId: string | undefined): Promise<RolloutStatus | null> {
+  const { rollout } = await askAdmin(context, 'rollout', rolloutId === undefined ? {} : { rolloutId });
+  if (rollout) {
+    const progress = rollout.progress ?? progressOfRecord(context.fleet, rollout);
+    return toStatus({ ...progress, state: rollout.state }, { source: 'control', url: null, nowMs: Date.now() });
+  }
+  if (rolloutId === undefined) return null;
+  throw new FlotillaError('FLT_ROLLOUT_NOT_FOUND', `This fleet has no rollout ${rolloutId}.`, { rolloutId });
+}
