@@ -82,7 +82,10 @@ export function nextCommands(at: Situation): readonly NextCommand[] {
         ...(stuck.length
           ? [
               {
-                command: `flotilla rollback --continue-skipping ${stuck.slice(0, 5).map(shellWord).join(' ')}${stuck.length > 5 ? ' …' : ''} --reason '…'`,
+                command: `flotilla rollback ${stuck
+                  .slice(0, 3)
+                  .map((tenant) => `--continue-skipping ${shellWord(tenant)}`)
+                  .join(' ')}${stuck.length > 3 ? ' …' : ''} --reason '…'`,
                 why: 'go on and leave these as they are',
               },
             ]

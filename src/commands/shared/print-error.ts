@@ -54,12 +54,12 @@ const describe = (item: Record<string, unknown>): string =>
     .join(', ');
 
 /** Prints the error where it belongs (JSON on stdout, text on stderr) and returns the exit code. */
-export function printError(error: unknown, { json, fleet }: { json: boolean; fleet?: string }): ExitCode {
+export function printError(
+  error: unknown,
+  { json, fleet = null, kind = 'error' }: { json: boolean; fleet?: string | null; kind?: string },
+): ExitCode {
   const { exit, ...document } = toErrorDocument(error);
-  if (json)
-    process.stdout.write(
-      `${JSON.stringify({ schemaVersion: 1, kind: 'error', fleet: fleet ?? null, at: new Date().toISOString(), error: document })}\n`,
-    );
+  if (json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, kind, fleet, at: new Date().toISOString(), error: document })}\n`);
   else process.stderr.write(renderError({ ...document, exit }));
   return exit;
 }

@@ -1,0 +1,272 @@
+/**
+ * What `--json` prints: one schema per kind of document. Readers must ignore fields they do not know; fields are only ever added within a
+ * schema version. `docs/json.md` is made from this file and compared by a test.
+ */
+
+import { z } from 'zod';
+import { ROLLOUT_STATES } from '../domain/rollout.js';
+import { TENANT_STATES } from '../domain/tenant.js';
+
+const time = z.string().describe('RFC 3339, UTC');
+const count = z.int().min(0);
+const durationMs = z.number().min(0).describe('milliseconds');
+const totals = z
+  .object(Object.fromEntries(TENANT_STATES.map((state) => [state, count])) as Record<(typeof TENANT_STATES)[number], typeof count>)
+  .describe('tenants per state; every key is always there');
+const rolloutState = z.enum(ROLLOUT_STATES);
+const tenantState = z.enum(TENANT_STATES);
+const next = z.array(z.object({ command: z.string(), why: z.string() })).describe('commands that fit the situation, most useful first');
+
+export const errorPart = z.object({
+  code: z.string().describe('FLT_…, see errors.md'),
+  message: z.string(),
+  remedy: z.string(),
+  retryable: z.boolean().describe('repeating the same command is safe and may succeed'),
+  details: z.record(z.string(), z.unknown()),
+});
+
+const base = {
+  schemaVersion: z.literal(1),
+  fleet: z.string().nullable().describe('null when the config could not be read'),
+  at: time.describe('when this document was made; RFC 3339, UTC'),
+  rolloutId: z.string().optional(),
+  planId: z.string().optional(),
+  error: errorPart.optional().describe('what went wrong; then the other fields of the kind may be missing'),
+};
+
+const finding = z.object({
+  severity: z.enum(['error', 'warning', 'info']),
+  code: z.string(),
+  message: z.string(),
+  remedy: z.string().optional(),
+  migration: z.string().optional(),
+  tenants: count.optional(),
+  sample: z.array(z.string()).optional(),
+});
+
+const canary = z.object({ tenant: z.string(), host: z.string(), reason: z.string() });
+
+export const planDocument = z.object({
+  ...base,
+  kind: z.literal('plan'),
+  digest: z.string().describe('of the frozen plan; approvals name it'),
+  environment: z.string(),
+  strategy: z.string(),
+  to: z.string().describe('newest migration that every tenant will stand at'),
+  frozen: z.boolean().describe('false: nothing to do, an error finding, or --check'),
+  hosts: count,
+  cells: z.array(z.string()),
+  totals: z.object({ tenants: count, pending: count, upToDate: count, excluded: count, blocked: count }),
+  migrations: z.array(
+    z.object({
+      name: z.string(),
+      checksum: z.string(),
+      transactional: z.boolean(),
+      appliedBefore: count,
+      reversible: z.object({ verdict: z.enum(['expected', 'notAsOne', 'no']), code: z.string().optional(), why: z.string().optional() }),
+    }),
+  ),
+  waves: z.array(
+    z.object({
+      index: count,
+      name: z.string(),
+      canary: z.boolean(),
+      tenants: count,
+      hosts: count,
+      perHost: z.array(z.object({ host: z.string(), cell: z.string(), tenants: count, window: count })),
+      canaries: z.array(canary),
+      maxFailures: count,
+      maxConcurrency: count,
+      worstCaseFailures: count.describe('the most that can fail before a halt takes hold'),
+      bakeMs: durationMs,
+      approval: z.boolean(),
+    }),
+  ),
+  findings: z.array(finding),
+  onBreach: z.enum(['rollbackWave', 'rollbackRollout', 'halt', 'continue']),
+  durationMs,
+  next,
+});
+
+const rolloutPart = {
+  state: rolloutState.nullable().describe('null: there is no rollout'),
+  open: z.boolean(),
+  needsPerson: z.boolean().describe('open, and nothing goes on until a person acts'),
+  actor: z.string().nullable().describe('who started it; self-reported'),
+  reasons: z
+    .array(
+      z.object({
+        kind: z.string(),
+        text: z.string(),
+        clears: z.enum(['person', 'itself']),
+        since: time.optional(),
+        until: time.optional(),
+        host: z.string().optional(),
+      }),
+    )
+    .describe('why it is not moving; empty when it moves'),
+  totals,
+  waves: z.array(
+    z.object({
+      index: count,
+      name: z.string(),
+      direction: z.enum(['up', 'down']),
+      state: z.string(),
+      tenants: count,
+      hosts: count,
+      totals,
+      maxFailures: count,
+      maxConcurrency: count,
+      inFlight: count,
+      silentHosts: z.array(z.object({ host: z.string(), since: time, code: z.string() })),
+      canaries: z.array(canary).optional().describe('known when this command planned the rollout'),
+    }),
+  ),
+  failures: z
+    .array(z.object({ code: z.string(), count, tenants: z.array(z.string()).describe('up to 5'), sample: z.string(), remedy: z.string() }))
+    .describe('grouped by error code'),
+  failuresTotal: count.describe('never decreases; retried successes stay in it'),
+  startedAt: time.nullable(),
+  finishedAt: time.nullable(),
+  durationMs,
+  tenantsPerSecond: z.number().nullable(),
+  etaMs: z.number().nullable().describe('without bakes and pauses still to come'),
+  approval: z.object({ wave: z.string(), digest: z.string(), expiresAt: time }).optional(),
+  rollback: z
+    .object({
+      scope: z.enum(['wave', 'rollout']),
+      automatic: z.boolean(),
+      refused: z.array(z.object({ migration: z.string(), code: z.string(), why: z.string() })),
+      failed: z.array(z.object({ tenant: z.string(), code: z.string() })),
+    })
+    .optional(),
+  url: z.string().nullable().describe('in the Temporal UI'),
+  terminated: z.boolean().optional().describe('ended by Terminate in Temporal'),
+  source: z
+    .enum(['workflow', 'result', 'control', 'temporal', 'plan'])
+    .describe('where this was read; temporal = nobody answered, counts unknown'),
+  next,
+};
+
+export const startDocument = z.object({
+  ...base,
+  kind: z.literal('start'),
+  outcome: z.enum(['started', 'alreadyStarted', 'nothingToDo', 'declined']),
+  ...rolloutPart,
+  findings: z.array(finding).optional(),
+});
+export const waitDocument = z.object({
+  ...base,
+  kind: z.literal('wait'),
+  why: z.enum(['ended', 'needsPerson', 'timedOut']),
+  ...rolloutPart,
+});
+
+const blocker = z.object({ pid: z.int(), applicationName: z.string(), state: z.string(), xactAgeMs: durationMs });
+const tenant = z.object({
+  id: z.string(),
+  host: z.string(),
+  database: z.string().optional(),
+  schema: z.string().optional(),
+  applied: z.string().nullable().optional().describe('newest applied migration'),
+  pending: count.optional(),
+  state: tenantState,
+  wave: z.int().optional(),
+  code: z.string().optional(),
+  message: z.string().optional(),
+});
+
+export const statusDocument = z.object({
+  ...base,
+  kind: z.literal('status'),
+  seq: count.optional().describe('with --watch: counts the lines'),
+  ...rolloutPart,
+  tenants: z.array(tenant).optional().describe('with --tenants'),
+});
+export const tenantDocument = z.object({ ...base, kind: z.literal('tenant'), tenant: tenant.extend({ blockers: z.array(blocker) }) });
+export const steerDocument = z.object({
+  ...base,
+  kind: z.literal('steer'),
+  verb: z.string(),
+  accepted: z.boolean(),
+  pending: z.boolean().describe('handed in, not answered yet'),
+  state: rolloutState.nullable(),
+  message: z.string(),
+  next,
+});
+export const tenantsDocument = z.object({
+  ...base,
+  kind: z.literal('tenants'),
+  totals: z.object({ tenants: count, pending: count, upToDate: count, excluded: count, blocked: count }),
+  findings: z.array(finding),
+  tenants: z.array(tenant),
+});
+export const readyDocument = z.object({
+  ...base,
+  kind: z.literal('ready'),
+  migration: z.string(),
+  tenant: z.string().optional(),
+  ready: z.boolean(),
+  missing: count,
+  sample: z.array(z.string()),
+});
+export const historyDocument = z.object({
+  ...base,
+  kind: z.literal('history'),
+  rollouts: z.array(
+    z.object({
+      rolloutId: z.string(),
+      planId: z.string(),
+      requestId: z.string(),
+      state: rolloutState,
+      actor: z.string(),
+      reason: z.string().optional(),
+      to: z.string(),
+      startedAt: time,
+      finishedAt: time.optional(),
+      totals,
+    }),
+  ),
+  nextPage: z.string().optional().describe('for --after'),
+});
+export const auditDocument = z.object({
+  ...base,
+  kind: z.literal('audit'),
+  events: z.array(
+    z.object({
+      at: time,
+      actor: z.string().describe('self-reported'),
+      verb: z.string(),
+      reason: z.string().optional(),
+      subject: z.string().optional(),
+      rolloutId: z.string().optional(),
+      requestId: z.string(),
+    }),
+  ),
+  nextPage: z.string().optional().describe('for --after'),
+});
+export const doctorDocument = z.object({
+  ...base,
+  kind: z.literal('doctor'),
+  ok: z.boolean(),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string(), remedy: z.string().optional() })),
+});
+/** A failure before the verb could begin: usage, config. */
+export const errorDocument = z.object({ ...base, kind: z.literal('error'), error: errorPart });
+
+export const DOCUMENTS = {
+  plan: planDocument,
+  start: startDocument,
+  wait: waitDocument,
+  status: statusDocument,
+  tenant: tenantDocument,
+  steer: steerDocument,
+  tenants: tenantsDocument,
+  ready: readyDocument,
+  history: historyDocument,
+  audit: auditDocument,
+  doctor: doctorDocument,
+  error: errorDocument,
+} as const;
+export type DocumentKind = keyof typeof DOCUMENTS;
+export type DocumentOf<K extends DocumentKind> = z.infer<(typeof DOCUMENTS)[K]>;

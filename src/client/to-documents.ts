@@ -1,0 +1,137 @@
+/** Results of the client as `--json` documents. Types come from the schemas; nothing is checked here at run time. */
+
+import type { PlanSummary } from '../domain/plan.js';
+import { noTotals } from '../domain/tenant.js';
+import type { DocumentKind, DocumentOf } from './documents.js';
+import type { RolloutStatus } from './rollout-status.js';
+import type { StartResult } from './start.js';
+import type { WaitResult } from './wait.js';
+
+/** A document without the fields that every document has. */
+export type Body<K extends DocumentKind> = Omit<DocumentOf<K>, 'schemaVersion' | 'kind' | 'fleet' | 'at' | 'error'>;
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+export function planBody(summary: PlanSummary): Body<'plan'> {
+  return {
+    planId: summary.planId,
+    digest: summary.digest,
+    environment: summary.environment,
+    strategy: summary.policy.strategy,
+    to: summary.to,
+    frozen: summary.frozen,
+    hosts: summary.hosts,
+    cells: [...summary.cells],
+    totals: summary.totals,
+    migrations: summary.migrations.map(({ name, checksum, transactional, appliedBefore, reversible }) => ({
+      name,
+      checksum,
+      transactional,
+      appliedBefore,
+      reversible,
+    })),
+    waves: summary.waves.map((wave) => ({ ...wave, hosts: wave.hosts.length, perHost: [...wave.hosts], canaries: [...wave.canaries] })),
+    findings: findings(summary),
+    onBreach: summary.policy.onBreach,
+    durationMs: summary.durationMs,
+    next: summary.frozen ? [{ command: `flotilla start ${summary.planId}`, why: 'run exactly this' }] : [],
+  };
+}
+
+export const findings = (summary: PlanSummary): Body<'plan'>['findings'] =>
+  summary.findings.map((finding) => ({
+    ...finding,
+    ...(finding.sample ? { sample: [...finding.sample] } : {}),
+  })) as Body<'plan'>['findings'];
+
+type RolloutBody = Omit<Body<'status'>, 'seq' | 'tenants'>;
+
+export function rolloutBody(at: RolloutStatus, plan?: PlanSummary): RolloutBody {
+  return {
+    rolloutId: at.rolloutId,
+    planId: at.planId,
+    state: at.state,
+    open: at.open,
+    needsPerson: at.needsPerson,
+    actor: at.actor,
+    reasons: at.reasons.map(({ kind, text, clears, sinceMs, untilMs, host }) => ({
+      kind,
+      text,
+      clears,
+      ...(sinceMs === undefined ? {} : { since: iso(sinceMs) }),
+      ...(untilMs === undefined ? {} : { until: iso(untilMs) }),
+      ...(host === undefined ? {} : { host }),
+    })),
+    totals: at.totals,
+    waves: at.waves.map((wave) => {
+      const planned = plan?.waves.find(({ index }) => index === wave.index);
+      return {
+        index: wave.index,
+        name: wave.name,
+        direction: wave.direction,
+        state: wave.state,
+        tenants: wave.tenants,
+        hosts: wave.hosts,
+        totals: wave.totals,
+        maxFailures: wave.maxFailures,
+        maxConcurrency: wave.maxConcurrency,
+        inFlight: wave.inFlight,
+        silentHosts: wave.silentHosts.map(({ host, sinceMs, code }) => ({ host, since: iso(sinceMs), code })),
+        ...(planned ? { canaries: [...planned.canaries] } : {}),
+      };
+    }),
+    failures: at.failures.map((group) => ({ ...group, tenants: [...group.tenants] })),
+    failuresTotal: at.failuresTotal,
+    startedAt: iso(at.startedAtMs),
+    finishedAt: at.finishedAtMs === undefined ? null : iso(at.finishedAtMs),
+    durationMs: at.durationMs,
+    tenantsPerSecond: at.tenantsPerSecond,
+    etaMs: at.etaMs,
+    ...(at.approval ? { approval: { wave: at.approval.wave, digest: at.approval.digest, expiresAt: iso(at.approval.expiresAtMs) } } : {}),
+    ...(at.rollback ? { rollback: { ...at.rollback, refused: [...at.rollback.refused], failed: [...at.rollback.failed] } } : {}),
+    url: at.url,
+    ...(at.terminated ? { terminated: true } : {}),
+    source: at.source,
+    next: [...at.next],
+  };
+}
+
+/** In place of a rollout: this fleet never had one, or none was started. */
+export function noRolloutBody(plan?: PlanSummary): RolloutBody {
+  const totals = noTotals();
+  if (plan) {
+    totals.upToDate = plan.totals.upToDate;
+    totals.skipped = plan.totals.excluded;
+    totals.blocked = plan.totals.blocked;
+    totals.pending = plan.totals.pending;
+  }
+  return {
+    ...(plan ? { planId: plan.planId } : {}),
+    state: null,
+    open: false,
+    needsPerson: false,
+    actor: null,
+    reasons: [],
+    totals,
+    waves: [],
+    failures: [],
+    failuresTotal: 0,
+    startedAt: null,
+    finishedAt: null,
+    durationMs: plan?.durationMs ?? 0,
+    tenantsPerSecond: null,
+    etaMs: null,
+    url: null,
+    source: 'plan',
+    next: plan?.frozen && plan.totals.pending ? [{ command: `flotilla start ${plan.planId}`, why: 'run exactly this' }] : [],
+  };
+}
+
+export function startBody(result: StartResult): Body<'start'> {
+  if (result.outcome === 'nothingToDo' || result.outcome === 'declined')
+    return { outcome: result.outcome, ...noRolloutBody(result.plan), findings: findings(result.plan) };
+  const plan = result.outcome === 'started' ? result.plan : undefined;
+  return { outcome: result.outcome, ...rolloutBody(result.rollout, plan), ...(plan ? { findings: findings(plan) } : {}) };
+}
+
+export const waitBody = (result: WaitResult): Body<'wait'> => ({ why: result.why, ...rolloutBody(result.status) });

@@ -1,0 +1,42 @@
+/** Numbers, times and columns for people. */
+
+import prettyMs from 'pretty-ms';
+
+/** `3,912` */
+export const number = (n: number): string => n.toLocaleString('en-US');
+
+/** `1 tenant`, `3,912 tenants` */
+export const plural = (n: number, one: string, many = `${one}s`): string => `${number(n)} ${n === 1 ? one : many}`;
+
+/** `850ms`, `2.4s`, `27m 3s`, `3h 12m`: two units at most. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)}ms`;
+  if (ms < 10_000) return prettyMs(ms, { secondsDecimalDigits: 1 });
+  return prettyMs(Math.round(ms / 1_000) * 1_000, { unitCount: 2 });
+}
+
+/** `2026-11-23 12:52:07 UTC` */
+export const moment = (time: string | number): string => new Date(time).toISOString().slice(0, 19).replace('T', ' ').concat(' UTC');
+
+/** At most `width` characters; what is cut off shows as "…". One line: control characters cannot disturb the terminal. */
+export function clip(text: string, width: number): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  const points = [...clean];
+  return points.length <= width ? clean : `${points.slice(0, Math.max(0, width - 1)).join('')}…`;
+}
+
+/** Breaks at spaces; continuation lines begin with `indent`. */
+export function wrap(text: string, width: number, indent = ''): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const room = width - (lines.length ? indent.length : 0);
+    if (line && line.length + 1 + word.length > room) {
+      lines.push(line);
+      line = word;
+    } else line = line ? `${line} ${word}` : word;
+  }
+  lines.push(line);
+  return lines.map((it, index) => (index ? indent + it : it)).join('\n');
+}

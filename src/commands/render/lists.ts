@@ -1,0 +1,68 @@
+/** Tables of the reading verbs. */
+
+import type { SteerResult } from '../../client/steer.js';
+import type { AuditRecord, Blocker, Check, RolloutRecord, TenantRecord } from '../../workflows/admin-messages.js';
+import { clip, duration, moment, wrap } from './format.js';
+import { counts } from './rollout.js';
+import type { Style } from './style.js';
+import { table } from './table.js';
+
+export function renderHistory(rollouts: readonly RolloutRecord[], { width }: Style): string {
+  if (!rollouts.length) return 'No rollout yet. Begin with "flotilla plan".\n';
+  const rows = rollouts.map((it) => [
+    it.rolloutId,
+    moment(it.startedAt).slice(0, 16),
+    it.finishedAt ? duration(Date.parse(it.finishedAt) - Date.parse(it.startedAt)) : 'open',
+    it.state,
+    clip(it.actor, 14),
+    clip(counts(it.totals), Math.max(20, width - 80)),
+  ]);
+  return `${table([{ head: 'ROLLOUT' }, { head: 'STARTED (UTC)' }, { head: 'TOOK', align: 'right' }, { head: 'STATE' }, { head: 'BY' }, { head: 'TENANTS' }], rows)}\n`;
+}
+
+export function renderAudit(events: readonly AuditRecord[], { width }: Style): string {
+  if (!events.length) return 'Nothing is on record yet.\n';
+  const rows = events.map((it) => [
+    moment(it.at).slice(0, 19),
+    clip(it.actor, 16),
+    it.verb,
+    clip(it.subject ?? '', 24),
+    clip(it.reason ?? '', Math.max(16, width - 72)),
+  ]);
+  return `${table([{ head: 'AT (UTC)' }, { head: 'WHO (says)' }, { head: 'VERB' }, { head: 'ABOUT' }, { head: 'WHY' }], rows)}\n`;
+}
+
+export function renderDoctor(checks: readonly Check[], { width, colors }: Style): string {
+  const lines = checks.flatMap((check) => [
+    `${check.ok ? colors.green('ok  ') : colors.red('FAIL')}  ${check.name.padEnd(20)} ${wrap(check.detail, width - 27, ' '.repeat(27))}`,
+    ...(check.ok || !check.remedy ? [] : [`${' '.repeat(27)}${wrap(`do: ${check.remedy}`, width - 27, ' '.repeat(31))}`]),
+  ]);
+  return `${lines.join('\n')}\n`;
+}
+
+export function renderTenant(it: TenantRecord & { rolloutId?: string; blockers: readonly Blocker[] }, { width, colors }: Style): string {
+  const place = [it.host, it.database, it.schema].filter(Boolean).join(' / ');
+  const lines = [`${colors.bold(it.id)}  ${it.state}${it.code ? `  ${it.code}` : ''}`, `  lives      ${place}`];
+  if (it.applied !== undefined) lines.push(`  stands at  ${it.applied ?? 'nothing yet'}${it.pending ? `, ${it.pending} pending` : ''}`);
+  if (it.rolloutId) lines.push(`  rollout    ${it.rolloutId}${it.wave === undefined ? '' : `, wave ${it.wave}`}`);
+  if (it.message) lines.push(`  message    ${wrap(it.message, width - 13, ' '.repeat(13))}`);
+  for (const by of it.blockers)
+    lines.push(`  blocked by pid ${by.pid} "${clip(by.applicationName, 30)}", ${by.state}, transaction open for ${duration(by.xactAgeMs)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+export function renderSteer(verb: string, result: SteerResult, { width, colors }: Style): string {
+  const head = result.accepted
+    ? result.pending
+      ? 'accepted, pending'
+      : 'accepted'
+    : result.pending
+      ? 'sent, no answer yet'
+      : 'not accepted';
+  const lines = [
+    `${colors.bold(verb)} ${result.rolloutId}  ${head}${result.state ? `; now ${result.state}` : ''}`,
+    wrap(result.message, width),
+  ];
+  for (const next of result.next) lines.push(`  ${next.command.padEnd(44)}  ${next.why}`);
+  return `${lines.join('\n')}\n`;
+}

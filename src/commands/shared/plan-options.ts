@@ -1,0 +1,67 @@
+/** Flags that choose what is planned; the same for plan and start. */
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import ms from 'ms';
+import type { PlanOptions } from '../../client/plan.js';
+import type { LoadedConfig } from '../../spec/load-config.js';
+import { newestMigration } from './newest-migration.js';
+
+export interface PlanFlags {
+  readonly to?: string;
+  readonly tenant?: readonly string[];
+  readonly selector?: string;
+  readonly strategy?: string;
+  readonly expect?: string;
+  readonly expectTimeout?: number;
+  readonly onBreach?: PlanOptions['onBreach'];
+}
+
+/** For flags that may be given more than once. */
+export const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+/** `"90s"`, `"15m"` → ms */
+export function durationFlag(text: string): number {
+  const value = ms(text as ms.StringValue);
+  if (typeof value !== 'number' || !(value >= 0)) throw new InvalidArgumentError('expected a duration such as "30s" or "15m"');
+  return value;
+}
+
+export function integerFlag(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('expected a whole number, 0 or more');
+  return value;
+}
+
+export function addPlanFlags(command: Command): Command {
+  return command
+    .option('--to <migration>', 'migration that every tenant shall stand at (default: the newest)')
+    .option('--tenant <id>', 'only this tenant; may be repeated', collect)
+    .option('--selector <labels>', 'only tenants whose labels match, e.g. "plan=gold,host!=pg-eu-2"')
+    .option('--strategy <name>', "auto, fast, cautious, or one of the config's strategies")
+    .addOption(
+      new Option('--on-breach <what>', 'when the failure budget is exceeded').choices([
+        'rollbackWave',
+        'rollbackRollout',
+        'halt',
+        'continue',
+      ]),
+    )
+    .option('--expect <migration>', 'newest migration that the workers must know (default: the newest in your own migrations folder)')
+    .option('--expect-timeout <duration>', 'how long to wait for such a worker (default: 2m)', durationFlag);
+}
+
+export function planOptions(flags: PlanFlags, config: LoadedConfig): PlanOptions {
+  const expect = flags.expect ?? newestMigration(config);
+  return {
+    ...(flags.to === undefined ? {} : { to: withoutExtension(flags.to) }),
+    ...(flags.tenant === undefined ? {} : { tenants: flags.tenant }),
+    ...(flags.selector === undefined ? {} : { selector: flags.selector }),
+    ...(flags.strategy === undefined ? {} : { strategy: flags.strategy }),
+    ...(expect === undefined ? {} : { expect: withoutExtension(expect) }),
+    ...(flags.expectTimeout === undefined ? {} : { expectTimeoutMs: flags.expectTimeout }),
+    ...(flags.onBreach === undefined ? {} : { onBreach: flags.onBreach }),
+  };
+}
+
+/** Shells complete file names; plans name migrations without extension. */
+export const withoutExtension = (name: string): string => name.replace(/^.*[\\/]/, '').replace(/\.[cm]?[jt]s$/, '');

@@ -1,0 +1,49 @@
+/** Follows a rollout: redrawn in place on a terminal, one line (or document) per change elsewhere. */
+
+import type { RolloutStatus } from '../../client/rollout-status.js';
+import { rolloutBody } from '../../client/to-documents.js';
+import { renderLine, renderRollout } from '../render/rollout.js';
+import type { Output } from './output.js';
+
+export interface Watcher {
+  show(status: RolloutStatus): void;
+  /** Leaves the last picture on the screen when `keep`; otherwise makes room for what is printed next. */
+  done(keep: boolean): void;
+}
+
+export async function createWatcher(out: Output): Promise<Watcher> {
+  if (!out.json && process.stdout.isTTY) {
+    const { createLogUpdate } = await import('log-update');
+    const draw = createLogUpdate(process.stdout);
+    return {
+      show: (status) => draw(renderRollout(status, out.style)),
+      done: (keep) => {
+        if (!keep) draw.clear();
+        draw.done();
+      },
+    };
+  }
+  let last = '';
+  let seq = 0;
+  return {
+    show(status) {
+      const key = changeKey(status);
+      if (key === last) return;
+      last = key;
+      if (out.json) out.result('status', { ...rolloutBody(status), seq: seq++ }, () => '');
+      else process.stdout.write(`${renderLine(status)}\n`);
+    },
+    done: () => undefined,
+  };
+}
+
+/** What makes a reading differ from the one before; clocks alone do not. */
+export function changeKey({ state, totals, reasons, waves, failuresTotal }: RolloutStatus): string {
+  return JSON.stringify([
+    state,
+    totals,
+    failuresTotal,
+    reasons.map((it) => [it.kind, it.host, it.clears]),
+    waves.map((it) => [it.state, it.totals]),
+  ]);
+}

@@ -1,0 +1,94 @@
+import type { Command } from 'commander';
+import { EXIT } from '../client/exit-codes.js';
+import type { StartResult } from '../client/start.js';
+import { startBody } from '../client/to-documents.js';
+import type { WaitResult } from '../client/wait.js';
+import { plural } from './render/format.js';
+import { renderPlan, renderUpToDate } from './render/plan.js';
+import { renderRollout } from './render/rollout.js';
+import type { Style } from './render/style.js';
+import { busy } from './shared/busy.js';
+import { confirm } from './shared/confirm.js';
+import { addPlanFlags, durationFlag, type PlanFlags, planOptions } from './shared/plan-options.js';
+import { runSession, type Session } from './shared/session.js';
+import { verbCommand } from './shared/verb-command.js';
+import { createWatcher } from './shared/watch.js';
+
+interface StartFlags extends PlanFlags {
+  readonly wait?: boolean;
+  readonly watch?: boolean;
+  readonly yes?: boolean;
+  readonly replace?: boolean;
+  readonly timeout?: number;
+}
+
+export function register(program: Command): void {
+  addPlanFlags(verbCommand(program, 'start').argument('[plan]', 'id of a frozen plan (default: plans first)'))
+    .option('--wait', 'wait until it ends or needs a person, and exit with its result')
+    .option('--watch', 'follow it until it ends')
+    .option('--timeout <duration>', 'with --wait or --watch: exit 6 when it is still going after this long', durationFlag)
+    .option('-y, --yes', 'do not ask')
+    .option('--replace', 'abort the open rollout first (needs --reason)')
+    .action((planId: string | undefined, flags: StartFlags, command: Command) =>
+      runSession(command, 'start', (session) => start(session, planId, flags)),
+    );
+}
+
+const PRODUCTION = 'production';
+
+async function start(session: Session, planId: string | undefined, flags: StartFlags) {
+  const { client, config, out, ask, signal } = session;
+  const mayAsk = !flags.yes && planId === undefined;
+  // Without a terminal the answer is known before anything is planned.
+  if (mayAsk && config.fleet.environment === PRODUCTION && !out.interactive)
+    await confirm('This changes production.', { interactive: false, flag: '--yes' });
+  const starting = client.start({
+    ...planOptions(flags, config),
+    ...ask,
+    signal,
+    replace: flags.replace ?? false,
+    ...(planId === undefined ? {} : { planId }),
+    confirm: async (plan) => {
+      if (!mayAsk || plan.environment !== PRODUCTION) return true;
+      if (out.interactive) process.stdout.write(renderPlan(plan, out.style));
+      return confirm(`Migrate ${plural(plan.totals.pending, 'tenant')} of ${plan.fleet} in production?`, { ...out, flag: '--yes' });
+    },
+  });
+  const mayPrompt = mayAsk && config.fleet.environment === PRODUCTION;
+  const result = await busy('planning', !out.json && !mayPrompt, starting);
+  const follows = (flags.wait || flags.watch) && 'rollout' in result;
+  if (!follows) {
+    out.result('start', startBody(result), (style) => renderStart(result, style));
+    return EXIT.ok;
+  }
+
+  const watcher = flags.watch || (!out.json && process.stdout.isTTY) ? await createWatcher(out) : undefined;
+  let waited: WaitResult;
+  try {
+    waited = await client.wait({
+      rolloutId: result.rollout.rolloutId,
+      signal,
+      untilNeedsPerson: flags.wait ?? false,
+      ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
+      ...(watcher ? { onStatus: watcher.show } : {}),
+    });
+  } finally {
+    watcher?.done(signal.aborted);
+  }
+  const ended: StartResult = { ...result, rollout: waited.status };
+  out.result('start', startBody(ended), (style) => renderRollout(waited.status, style));
+  return waited.exitCode;
+}
+
+function renderStart(result: StartResult, style: Style): string {
+  switch (result.outcome) {
+    case 'nothingToDo':
+      return renderUpToDate(result.plan, style);
+    case 'declined':
+      return `Nothing was started. The plan is kept: flotilla start ${result.plan.planId}\n`;
+    case 'alreadyStarted':
+      return `This request had started the rollout before.\n${renderRollout(result.rollout, style)}`;
+    case 'started':
+      return renderRollout(result.rollout, style);
+  }
+}
