@@ -1,0 +1,12 @@
+/** Names and values as SQL text. Tenant ids, schema names and data are hostile until they went through here. */
+
+import pg from 'pg';
+
+/** `my"schema` → `"my""schema"` */
+export const ident = (name: string): string => pg.escapeIdentifier(name);
+
+/** Safe under any setting of standard_conforming_strings. */
+export const literal = (text: string): string => pg.escapeLiteral(text);
+
+/** A list for `SET search_path TO`. */
+export const searchPath = (schemas: readonly string[]): string => schemas.map(ident).join(', ');

@@ -1,0 +1,65 @@
+/** Rule 2 of a revert: has anybody written into what the migration added, since it committed? */
+
+import type { Client } from 'pg';
+import type { Delta } from './contract.js';
+import { objectOf } from './fingerprint.js';
+import { ident, literal } from './quote.js';
+
+/**
+ * Names the added tables that hold a row version at or above the recorded transaction counter, and the added columns where such a row
+ * version holds something else than the column's default. `xmin` has 32 bits, so it is compared by its age: the distance below this
+ * transaction's own id. Runs inside the caller's transaction, under the tenant's lock, after it was given an id.
+ */
+export async function writtenSince(client: Client, schema: string, delta: Delta, counter: bigint): Promise<readonly string[]> {
+  const newer = `age(t.xmin) <= (select pg_current_xact_id()::text::bigint - ${counter})`;
+  const written: string[] = [];
+  const ask = async (name: string, table: string, where: string) => {
+    const found = await client.query(`select from ${ident(schema)}.${ident(table)} t where ${where} limit 1`);
+    if (found.rowCount) written.push(name);
+  };
+  const tables = addedTables(delta);
+  const columns = addedColumns(delta, tables);
+  const defaults = await currentColumns(client, schema, [...tables, ...columns.map((c) => c.table)]);
+  for (const table of tables) if (defaults.has(table)) await ask(table, table, newer);
+  for (const { table, column } of columns) {
+    const found = defaults.get(table)?.get(column);
+    if (found !== undefined) await ask(`${table}.${column}`, table, `${newer} and t.${ident(column)} is distinct from (${found})`);
+  }
+  return written;
+}
+
+/** Ordinary and partitioned tables; a partition's rows are also seen through its parent. */
+const addedTables = (delta: Delta): readonly string[] => delta.added.filter((line) => /^relation /.test(line) && /: [rp] persistence=/.test(line)).map(objectOf);
+
+function addedColumns(delta: Delta, tables: readonly string[]): readonly { table: string; column: string }[] {
+  const columns = (lines: readonly string[]) => lines.filter((line) => line.startsWith('column ')).map((line) => ({ table: objectOf(line), column: columnOf(line) }));
+  const views = new Set(delta.added.filter((line) => line.startsWith('relation ')).map(objectOf));
+  const before = columns(delta.removed); // a changed column shows as removed and added: it was there already
+  return columns(delta.added).filter((c) => !tables.includes(c.table) && !views.has(c.table) && !before.some((b) => b.table === c.table && b.column === c.column));
+}
+
+/** Columns of the tables that exist now, each with its default as SQL (`null` when it has none). */
+async function currentColumns(client: Client, schema: string, tables: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+  const all = new Map<string, Map<string, string>>();
+  if (tables.length === 0) return all;
+  const { rows } = await client.query<{ table: string; column: string; default: string | null }>(
+    `select c.relname as table, a.attname as column, pg_get_expr(d.adbin, d.adrelid) as default from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+     where n.nspname = ${literal(schema)} and c.relname = any (array[${tables.map(literal).join(',')}]::name[])`,
+  );
+  for (const row of rows) {
+    const of = all.get(row.table) ?? new Map<string, string>();
+    of.set(row.column, row.default ?? 'null');
+    all.set(row.table, of);
+  }
+  return all;
+}
+
+/** `"my col" text …` → `my col` */
+function columnOf(line: string): string {
+  const name = /^("(?:[^"]|"")*"|\S+)/.exec(line.slice(`column ${objectText(line)}: `.length))![1]!;
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
+}
+
+/** The object's name as the line spells it, quotes included. */
+const objectText = (line: string): string => /^\S+ ("(?:[^"]|"")*"|[^:]+): /.exec(line)![1]!;
