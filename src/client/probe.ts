@@ -4,6 +4,7 @@ import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/c
 import { FlotillaError } from '../domain/errors.js';
 import type { ClientContext } from './context.js';
 import { delay } from './delay.js';
+import { Detached } from './detached.js';
 import { isUnanswered, toFlotillaError } from './errors.js';
 
 /** A worker that polls takes a task in milliseconds; one that went away leaves a sticky task for up to 3 s. */
@@ -70,11 +71,6 @@ export async function resultOfTaken<T>(context: ClientContext, handle: WorkflowH
     signal?.removeEventListener('abort', stop);
     timer.abort();
   }
-}
-
-/** The caller stopped waiting (Ctrl-C); what was started goes on. */
-export class Detached extends Error {
-  override readonly name = 'Detached';
 }
 
 async function giveUp(context: ClientContext, handle: WorkflowHandle): Promise<never> {

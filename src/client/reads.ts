@@ -5,7 +5,8 @@ import type { AdminAnswers, AuditRecord, RolloutRecord, TenantRecord } from '../
 import { askAdmin } from './admin.js';
 import { freshId } from './ask.js';
 import type { ClientContext } from './context.js';
-import { type PlanOptions, planRefusal, scan } from './plan.js';
+import { type PlanOptions, scan } from './plan.js';
+import { planRefusal } from './plan-refusal.js';
 
 const PAGE = 1_000;
 

@@ -1,9 +1,9 @@
 import { FlotillaError } from '../domain/errors.js';
 import type { ClientContext } from './context.js';
 import { delay } from './delay.js';
+import { Detached } from './detached.js';
 import { EXIT, type ExitCode, exitOfState } from './exit-codes.js';
 import { latestRun } from './find-rollout.js';
-import { Detached } from './probe.js';
 import type { RolloutStatus } from './rollout-status.js';
 import { status } from './status.js';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, exitOfError } from '../client/exit-codes.js';
-import { planRefusal } from '../client/plan.js';
+import { planRefusal } from '../client/plan-refusal.js';
 import { planBody } from '../client/to-documents.js';
 import { renderPlan } from './render/plan.js';
 import { busy } from './shared/busy.js';

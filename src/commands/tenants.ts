@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, exitOfError } from '../client/exit-codes.js';
-import { planRefusal } from '../client/plan.js';
+import { planRefusal } from '../client/plan-refusal.js';
 import { findings } from '../client/to-documents.js';
 import { plural } from './render/format.js';
 import { renderFindings } from './render/plan.js';

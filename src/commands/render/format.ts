@@ -26,17 +26,16 @@ export function clip(text: string, width: number): string {
   return points.length <= width ? clean : `${points.slice(0, Math.max(0, width - 1)).join('')}…`;
 }
 
-/** Breaks at spaces; continuation lines begin with `indent`. */
+/** Breaks at spaces into lines of at most `width`; `indent` comes on top of that, before every line but the first. */
 export function wrap(text: string, width: number, indent = ''): string {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
-    const room = width - (lines.length ? indent.length : 0);
-    if (line && line.length + 1 + word.length > room) {
+    if (line && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;
     } else line = line ? `${line} ${word}` : word;
   }
   lines.push(line);
-  return lines.map((it, index) => (index ? indent + it : it)).join('\n');
+  return lines.join(`\n${indent}`);
 }

@@ -48,7 +48,7 @@ export function renderUpToDate(plan: PlanSummary, { width }: Style): string {
   if (totals.blocked) lines.push(`${plural(totals.blocked, 'tenant')} held back: see "flotilla status --tenants"`);
   if (totals.excluded) lines.push(`${plural(totals.excluded, 'tenant')} left out`);
   for (const finding of plan.findings) lines.push(`${finding.severity}  ${finding.code}  ${finding.message}`);
-  return `${lines.map((line) => wrap(line, width, '  ')).join('\n')}\n`;
+  return `${lines.map((line) => wrap(line, width - 2, '  ')).join('\n')}\n`;
 }
 
 function migrations(plan: PlanSummary, { width, colors }: Style): string {

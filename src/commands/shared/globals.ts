@@ -13,7 +13,7 @@ export interface Globals {
 
 export function addGlobals(program: Command): Command {
   return program
-    .addOption(new Option('--config <file>', 'config file (default: the nearest flotilla.config.{ts,js,mjs})'))
+    .addOption(new Option('--config <file>', 'config file (default: flotilla.config.{ts,mts,js,mjs,cjs} in this folder)'))
     .addOption(new Option('--json', 'print one JSON document on stdout'))
     .addOption(new Option('--output <format>', 'the same as --json').choices(['json', 'text']))
     .addOption(new Option('--actor <name>', 'who asks, for the audit trail (default: the user name)'))

@@ -1,12 +1,12 @@
 /** What every verb that talks to Temporal does around its work: config, connection, Ctrl-C, errors, exit code. */
 
 import type { Command } from 'commander';
+import { Detached } from '../../client/detached.js';
 import type { DocumentKind } from '../../client/documents.js';
 import { EXIT, type ExitCode } from '../../client/exit-codes.js';
-import { FlotillaClient } from '../../client/flotilla-client.js';
-import { Detached } from '../../client/probe.js';
+import type { FlotillaClient } from '../../client/flotilla-client.js';
 import { readEnvironment } from '../../spec/env.js';
-import { type LoadedConfig, loadConfig } from '../../spec/load-config.js';
+import type { LoadedConfig } from '../../spec/load-config.js';
 import { type Globals, globalsOf } from './globals.js';
 import { createOutput, type Output } from './output.js';
 import { printError } from './print-error.js';
@@ -36,10 +36,12 @@ export async function runSession(command: Command, kind: DocumentKind, work: (se
   let fleet: string | null = null;
   let client: FlotillaClient | undefined;
   try {
+    // Loaded here and not above: usage errors and --help need neither zod nor the Temporal SDK.
+    const [{ loadConfig }, sdk] = await Promise.all([import('../../spec/load-config.js'), import('../../client/flotilla-client.js')]);
     const config = await loadConfig(globals.config ?? environment.config, process.cwd());
     fleet = config.fleet.name;
     const actor = globals.actor ?? environment.actor;
-    client = await FlotillaClient.connect({
+    client = await sdk.FlotillaClient.connect({
       fleet,
       taskQueue: config.taskQueue,
       actor,
