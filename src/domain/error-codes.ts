@@ -63,6 +63,38 @@ export const ERROR_CODES = {
     'A connection reference (env:NAME, file:PATH) has no value where the worker runs.',
     'Set the variable or the file for the worker.',
   ),
+  FLT_FILE_EXISTS: row(
+    'SpecError',
+    'no',
+    'stops',
+    3,
+    'A file that would be written is there already; it was left alone.',
+    'Remove it, choose another name, or overwrite it with --force.',
+  ),
+  FLT_KNEXFILE_UNUSABLE: row(
+    'SpecError',
+    'no',
+    'stops',
+    2,
+    'The knexfile cannot be found, does not load, or uses what Flotilla cannot take over.',
+    'Name another with --from-knexfile FILE, or run "flotilla init" without it.',
+  ),
+  FLT_DEV_RUNNING: row(
+    'PreflightError',
+    'no',
+    'stops',
+    3,
+    'The local stack of this project is already running.',
+    'Use it, or stop it with Ctrl-C in its terminal.',
+  ),
+  FLT_DEV_FAILED: row(
+    'PreflightError',
+    'no',
+    'stops',
+    8,
+    'A part of the local stack did not start, or ended by itself.',
+    'See the named log file; then run "flotilla dev" again.',
+  ),
   // Before it runs
   FLT_DUPLICATE_TENANT: row(
     'PreflightError',
@@ -355,6 +387,14 @@ export const ERROR_CODES = {
     4,
     'The migration used its Knex handle while a transaction of its own was open.',
     'Use the transaction handle inside the transaction.',
+  ),
+  FLT_HANDLE_CLOSED: row(
+    'MigrationError',
+    'no',
+    'none',
+    4,
+    'A promise of the migration that nobody awaited used the handle afterwards.',
+    'Await every promise in up and down.',
   ),
   FLT_CONNECTION_ESCAPE: row(
     'MigrationError',
