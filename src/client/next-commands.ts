@@ -111,7 +111,10 @@ export function needsPerson(at: Pick<Situation, 'state' | 'reasons'>): boolean {
   return at.state === 'paused' && (at.reasons?.length ? at.reasons.some((reason) => reason.clears === 'person') : true);
 }
 
-/** Tenant ids and wave names may hold anything; only plain words go unquoted. */
+/** Tenant ids and wave names may hold anything; only plain words go unquoted, and control characters are spelled out (`$'\x1b'`, as bash and zsh read it). */
 export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  if (/^[\w@%+=:,./-]+$/.test(text) && !text.startsWith('-')) return text;
+  if (!/\p{Cc}/u.test(text)) return `'${text.replaceAll("'", `'\\''`)}'`;
+  const spelled = text.replace(/[\\']/g, '\\$&').replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return `$'${spelled}'`;
 }

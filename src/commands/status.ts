@@ -54,7 +54,7 @@ async function status(session: Session, rolloutId: string | undefined, flags: St
     ? await client.rolloutTenants(at.rolloutId, flags.tenants === true ? undefined : [flags.tenants], out.json ? undefined : 1_000)
     : undefined;
   out.result('status', { ...rolloutBody(at), ...(tenants ? { tenants: [...tenants] } : {}) }, (style) =>
-    tenants ? `${renderTenantTable(tenants)}\n` : renderRollout(at, style),
+    tenants ? `${renderTenantTable(tenants, style)}\n` : renderRollout(at, style),
   );
   return EXIT.ok;
 }

@@ -42,7 +42,7 @@ export function register(program: Command): void {
             const { totals } = scan;
             return [
               `${plural(totals.tenants, 'tenant')} on ${plural(scan.hosts, 'host')}: ${totals.upToDate} up to date, ${totals.pending} pending`,
-              ...(tenants.length ? [renderTenantTable(tenants)] : []),
+              ...(tenants.length ? [renderTenantTable(tenants, style)] : []),
               ...(more > 0 ? [style.colors.dim(`… ${more} more: --limit ${totals.tenants}`)] : []),
               ...(scan.findings.length ? [renderFindings(scan.findings, style)] : []),
             ]

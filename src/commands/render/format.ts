@@ -20,8 +20,7 @@ export const moment = (time: string | number): string => new Date(time).toISOStr
 
 /** At most `width` characters; what is cut off shows as "…". One line: control characters cannot disturb the terminal. */
 export function clip(text: string, width: number): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  const clean = text.replace(/\p{Cc}+/gu, ' ');
   const points = [...clean];
   return points.length <= width ? clean : `${points.slice(0, Math.max(0, width - 1)).join('')}…`;
 }

@@ -15,21 +15,15 @@ export function renderHistory(rollouts: readonly RolloutRecord[], { width }: Sty
     it.finishedAt ? duration(Date.parse(it.finishedAt) - Date.parse(it.startedAt)) : 'open',
     it.state,
     clip(it.actor, 14),
-    clip(counts(it.totals), Math.max(20, width - 80)),
+    counts(it.totals),
   ]);
-  return `${table([{ head: 'ROLLOUT' }, { head: 'STARTED (UTC)' }, { head: 'TOOK', align: 'right' }, { head: 'STATE' }, { head: 'BY' }, { head: 'TENANTS' }], rows)}\n`;
+  return `${table([{ head: 'ROLLOUT' }, { head: 'STARTED (UTC)' }, { head: 'TOOK', align: 'right' }, { head: 'STATE' }, { head: 'BY' }, { head: 'TENANTS' }], rows, width)}\n`;
 }
 
 export function renderAudit(events: readonly AuditRecord[], { width }: Style): string {
   if (!events.length) return 'Nothing is on record yet.\n';
-  const rows = events.map((it) => [
-    moment(it.at).slice(0, 19),
-    clip(it.actor, 16),
-    it.verb,
-    clip(it.subject ?? '', 24),
-    clip(it.reason ?? '', Math.max(16, width - 72)),
-  ]);
-  return `${table([{ head: 'AT (UTC)' }, { head: 'WHO (says)' }, { head: 'VERB' }, { head: 'ABOUT' }, { head: 'WHY' }], rows)}\n`;
+  const rows = events.map((it) => [moment(it.at).slice(0, 19), clip(it.actor, 16), it.verb, clip(it.subject ?? '', 24), it.reason ?? '']);
+  return `${table([{ head: 'AT (UTC)' }, { head: 'WHO (says)' }, { head: 'VERB' }, { head: 'ABOUT' }, { head: 'WHY' }], rows, width)}\n`;
 }
 
 export function renderDoctor(checks: readonly Check[], { width, colors }: Style): string {

@@ -27,7 +27,7 @@ export function renderPlan(plan: PlanSummary, style: Style, { allCanaries = fals
   if (plan.findings.length) parts.push(renderFindings(plan.findings, style));
   parts.push(
     plan.frozen
-      ? `${bold('ON BREACH')}  ${onBreach[plan.policy.onBreach]}\n${bold('NEXT')}       flotilla start ${plan.planId}`
+      ? `${bold('ON BREACH')}  ${wrap(onBreach[plan.policy.onBreach], style.width - 11, ' '.repeat(11))}\n${bold('NEXT')}       flotilla start ${plan.planId}`
       : dim('Nothing was frozen.'),
   );
   return `${parts.filter(Boolean).join('\n\n')}\n`;
@@ -53,13 +53,9 @@ export function renderUpToDate(plan: PlanSummary, { width }: Style): string {
 
 function migrations(plan: PlanSummary, { width, colors }: Style): string {
   const shown = plan.migrations.slice(0, MIGRATIONS_SHOWN);
-  const rows = shown.map((migration) => [
-    clip(migration.name, 44),
-    number(migration.appliedBefore),
-    clip(reversibility(migration), Math.max(20, width - 62)),
-  ]);
+  const rows = shown.map((migration) => [clip(migration.name, 44), number(migration.appliedBefore), reversibility(migration)]);
   const more = plan.migrations.length - shown.length;
-  return `${table([{ head: 'MIGRATIONS' }, { head: 'APPLIED BEFORE', align: 'right' }, { head: 'ROLLS BACK' }], rows)}${more > 0 ? colors.dim(`\n… ${more} more: flotilla plan --json`) : ''}`;
+  return `${table([{ head: 'MIGRATIONS' }, { head: 'BEFORE', align: 'right' }, { head: 'ROLLS BACK' }], rows, width)}${more > 0 ? colors.dim(`\n… ${more} more: flotilla plan --json`) : ''}`;
 }
 
 function reversibility({ reversible, transactional }: PlannedMigration): string {
@@ -94,6 +90,7 @@ function waves(plan: PlanSummary, { width }: Style): string {
   return `${table(
     columns.slice(0, cut),
     rows.map((row) => row.slice(0, cut)),
+    width,
   )}\n${wrap('* failures possible before a halt takes hold: allowed + in flight', width)}`;
 }
 
@@ -101,9 +98,9 @@ function canaries(plan: PlanSummary, { width, colors }: Style, all: boolean): st
   const chosen = plan.waves.flatMap((wave) => wave.canaries);
   if (!chosen.length) return '';
   const shown = all ? chosen : chosen.slice(0, CANARIES_SHOWN);
-  const rows = shown.map((canary) => [clip(canary.host, 20), clip(canary.tenant, 30), clip(canary.reason, Math.max(16, width - 58))]);
+  const rows = shown.map((canary) => [clip(canary.host, 20), clip(canary.tenant, 30), canary.reason]);
   const more = chosen.length - shown.length;
-  return `${table([{ head: 'CANARIES' }, { head: '' }, { head: '' }], rows)}${more > 0 ? colors.dim(`\n… ${more} more: flotilla plan --canaries`) : ''}`;
+  return `${table([{ head: 'CANARIES' }, { head: '' }, { head: '' }], rows, width)}${more > 0 ? colors.dim(`\n… ${more} more: flotilla plan --canaries`) : ''}`;
 }
 
 export function renderFindings(findings: readonly Finding[], { width, colors }: Style): string {

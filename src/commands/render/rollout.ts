@@ -39,7 +39,9 @@ export function counts(totals: Totals, without: readonly (keyof Totals)[] = []):
 
 export function renderRollout(at: RolloutStatus, style: Style): string {
   const { width } = style;
-  const parts = [`${headline(at, style)}${at.source === 'temporal' ? '' : `\n${wrap(counts(at.totals) || 'no tenants yet', width)}`}`];
+  const parts = [
+    `${headline(at, style)}${at.source === 'temporal' ? '' : `\n${wrap(`${counts(at.totals) || 'no tenants yet'}${pace(at)}`, width)}`}`,
+  ];
   if (at.waves.length && (at.open || at.waves.length > 1)) parts.push(renderWaves(at.waves, style));
   if (at.reasons.length) parts.push(renderReasons(at, style));
   const rollback = renderRollback(at, style);
@@ -54,19 +56,22 @@ export function renderRollout(at: RolloutStatus, style: Style): string {
   return `${parts.join('\n\n')}\n`;
 }
 
+/** The average; worth a look only over more than a few tenants. */
+const pace = (at: RolloutStatus): string => (at.tenantsPerSecond && at.totals.applied > 1 ? `   ${at.tenantsPerSecond} tenants/s` : '');
+
 function headline(at: RolloutStatus, { colors }: Style): string {
   const tone = at.needsPerson ? colors.yellow : at.state === 'succeeded' ? colors.green : isFinal(at.state) ? colors.red : colors.cyan;
   const name = `${colors.bold(at.fleet)} ${at.rolloutId}`;
   if (!at.open) {
-    const pace = at.tenantsPerSecond && at.totals.applied > 1 ? `, ${at.tenantsPerSecond} tenants/s on average` : '';
-    return `${name}  ${tone(sentenceOfState[at.state])} ${at.terminated ? 'by Terminate in Temporal ' : ''}${at.finishedAtMs ? `at ${moment(at.finishedAtMs)}, after` : 'after'} ${duration(at.durationMs)}${pace}`;
+    const when = at.finishedAtMs ? colors.dim(`  ${moment(at.finishedAtMs).replace(/:\d\d UTC/, ' UTC')}`) : '';
+    return `${name}  ${tone(sentenceOfState[at.state])}${at.terminated ? ' by Terminate in Temporal' : ''} in ${duration(at.durationMs)}${when}`;
   }
   const wave = at.waves.find(
     (it) => it.state === 'running' || it.state === 'rollingBack' || it.state === 'baking' || it.state === 'halted',
   );
   const where = wave ? `  wave ${at.waves.indexOf(wave) + 1} of ${at.waves.length}: ${wave.name}` : '';
-  const eta = at.etaMs === null ? '' : `, about ${duration(at.etaMs)} left at this pace`;
-  return `${name}  ${tone(sentenceOfState[at.state])}${where}  ${duration(at.durationMs)} elapsed${eta}`;
+  const eta = at.etaMs === null ? '' : `, about ${duration(at.etaMs)} left`;
+  return `${name}  ${tone(sentenceOfState[at.state])}${where}  ${duration(at.durationMs)}${eta}`;
 }
 
 const sentenceOfState: Record<RolloutStatus['state'], string> = {
@@ -93,8 +98,8 @@ export function renderWaves(waves: readonly WaveProgress[], { width, colors }: S
       const figures = `${number(done)}/${number(wave.tenants)}`.padEnd(String(number(wave.tenants)).length * 2 + 1);
       const state = wave.state === 'running' || wave.state === 'waiting' || wave.state === 'done' ? '' : ` ${sentenceOfWave[wave.state]}`;
       const trouble = wave.totals.failed + wave.totals.parked + wave.totals.unknown + wave.totals.rollbackFailed;
-      const budget = trouble ? `   may fail ${wave.maxFailures}, ${trouble} did` : '';
-      const line = `${clip(wave.name, names).padEnd(names)}  ${bar}  ${figures}${state}  ${counts(wave.totals, ['pending', 'running'])}${budget}`;
+      const budget = trouble ? `  may fail ${wave.maxFailures}, ${trouble} did ` : '';
+      const line = `${clip(wave.name, names).padEnd(names)}  ${bar}  ${figures}${state}${budget}  ${counts(wave.totals, ['pending', 'running'])}`;
       const shown = clip(line.trimEnd(), width);
       return wave.state === 'waiting' ? colors.dim(shown) : shown;
     })
@@ -189,6 +194,7 @@ export const renderTenantTable = (
     state: string;
     code?: string;
   }[],
+  { width }: Style,
 ): string =>
   table(
     [
@@ -205,6 +211,7 @@ export const renderTenantTable = (
       clip(it.schema ?? '-', 24),
       it.code ? `${it.state} ${it.code}` : it.state,
       it.pending ?? '',
-      it.applied === null ? 'nothing yet' : clip(it.applied ?? '', 44),
+      it.applied === null ? 'nothing yet' : (it.applied ?? ''),
     ]),
+    width,
   );

@@ -1,0 +1,148 @@
+/** A plan and a rollout as the workflows answer them; tests vary a field or two. */
+
+import type { RolloutStatus } from '../../../src/client/rollout-status.js';
+import { toStatus } from '../../../src/client/rollout-status.js';
+import type { PlanSummary } from '../../../src/domain/plan.js';
+import type { RolloutProgress, WaveProgress } from '../../../src/domain/rollout.js';
+import { noTotals, type Totals } from '../../../src/domain/tenant.js';
+
+export const totals = (some: Partial<Totals>): Totals => ({ ...noTotals(), ...some });
+
+export const samplePlan = (more: Partial<PlanSummary> = {}): PlanSummary => ({
+  fleet: 'shop',
+  planId: 'p-01k9q4',
+  digest: '7f3a91c2d4e5f60718293a4b5c6d7e8f',
+  environment: 'production',
+  createdAt: '2026-11-23T12:00:00.000Z',
+  to: '20261121_orders_tax_ix',
+  hosts: 20,
+  cells: ['eu'],
+  totals: { tenants: 4000, pending: 3912, upToDate: 88, excluded: 0, blocked: 0 },
+  migrations: [
+    {
+      name: '20261120_orders_tax',
+      checksum: 'a'.repeat(64),
+      closure: 'b'.repeat(64),
+      transactional: true,
+      reversible: { verdict: 'expected' },
+      appliedBefore: 0,
+    },
+    {
+      name: '20261121_orders_tax_ix',
+      checksum: 'c'.repeat(64),
+      closure: 'd'.repeat(64),
+      transactional: false,
+      reversible: { verdict: 'notAsOne' },
+      appliedBefore: 12,
+    },
+    {
+      name: '20261122_drop_legacy',
+      checksum: 'e'.repeat(64),
+      closure: 'f'.repeat(64),
+      transactional: true,
+      reversible: { verdict: 'no', code: 'FLT_NO_DOWN', why: 'it has no down' },
+      appliedBefore: 0,
+    },
+  ],
+  waves: [
+    {
+      index: 0,
+      name: 'canary',
+      canary: true,
+      tenants: 20,
+      hosts: [{ host: 'pg-eu-1', cell: 'eu', tenants: 20, window: 1 }],
+      canaries: [
+        { tenant: 'acme', host: 'pg-eu-1', reason: 'largest of its host' },
+        { tenant: 'umbrella', host: 'pg-eu-2', reason: 'only tenant still on Postgres 15' },
+      ],
+      maxFailures: 0,
+      maxConcurrency: 1,
+      worstCaseFailures: 1,
+      bakeMs: 600_000,
+      approval: false,
+    },
+    {
+      index: 1,
+      name: 'rest',
+      canary: false,
+      tenants: 3892,
+      hosts: [{ host: 'pg-eu-1', cell: 'eu', tenants: 3892, window: 4 }],
+      canaries: [],
+      maxFailures: 38,
+      maxConcurrency: 50,
+      worstCaseFailures: 88,
+      bakeMs: 120_000,
+      approval: false,
+    },
+  ],
+  policy: {
+    strategy: 'auto',
+    onBreach: 'rollbackWave',
+    onTenantFailure: 'park',
+    finalBakeMs: 0,
+    approvalTimeoutMs: 1,
+    retry: { quickTries: 3, maxAttempts: 10, minBackoffMs: 1, maxBackoffMs: 2 },
+    timeouts: { lockMs: 500, statementMs: 1, idleMs: 1 },
+    outOfOrder: 'refuse',
+  },
+  findings: [
+    {
+      severity: 'warning',
+      code: 'FLT_NO_DOWN',
+      message: 'a rollback of this rollout will be refused',
+      migration: '20261122_drop_legacy',
+      remedy: 'Write a down.',
+    },
+  ],
+  frozen: true,
+  durationMs: 2400,
+  ...more,
+});
+
+export const wave = (index: number, name: string, more: Partial<WaveProgress>): WaveProgress => ({
+  index,
+  name,
+  direction: 'up',
+  state: 'running',
+  tenants: 0,
+  hosts: 20,
+  totals: noTotals(),
+  maxFailures: 0,
+  maxConcurrency: 50,
+  inFlight: 0,
+  silentHosts: [],
+  ...more,
+});
+
+export const START = Date.parse('2026-11-23T12:40:00.000Z');
+
+export const sampleProgress = (more: Partial<RolloutProgress> = {}): RolloutProgress => ({
+  fleet: 'shop',
+  rolloutId: 'r-01k9q7',
+  planId: 'p-01k9q4',
+  digest: '7f3a91c2d4e5f60718293a4b5c6d7e8f',
+  actor: 'ana',
+  state: 'running',
+  desired: 'run',
+  reasons: [],
+  totals: totals({ applied: 553, deferred: 5, failed: 2, pending: 3107, running: 50, upToDate: 88 }),
+  waves: [
+    wave(0, 'canary', { state: 'done', tenants: 20, totals: totals({ applied: 20 }) }),
+    wave(1, '25%', {
+      tenants: 978,
+      maxFailures: 9,
+      inFlight: 50,
+      totals: totals({ applied: 533, deferred: 5, failed: 2, pending: 388, running: 50 }),
+    }),
+    wave(2, 'rest', { state: 'waiting', tenants: 2719, totals: totals({ pending: 2719 }) }),
+  ],
+  failures: [
+    { code: 'FLT_UNIQUE_VIOLATION', count: 2, tenants: ['acme-eu', 'globex'], sample: 'orders_tax_uq: existing rows break the constraint' },
+  ],
+  failuresTotal: 2,
+  startedAtMs: START,
+  ...more,
+});
+
+export const sampleStatus = (more: Partial<RolloutProgress> = {}, elapsedMs = 760_000): RolloutStatus =>
+  toStatus(sampleProgress(more), { source: 'workflow', url: null, nowMs: START + elapsedMs });

@@ -1,0 +1,284 @@
+import { expect, it } from 'vitest';
+import { clip, duration, wrap } from '../../../src/commands/render/format.js';
+import { renderAudit, renderDoctor, renderHistory, renderSteer, renderTenant } from '../../../src/commands/render/lists.js';
+import { renderPlan } from '../../../src/commands/render/plan.js';
+import { drawBar, renderRollout } from '../../../src/commands/render/rollout.js';
+import { plain } from '../../../src/commands/render/style.js';
+import { START, samplePlan, sampleStatus, totals } from '../client/samples.js';
+
+const style = plain(80);
+
+it('shows a plan', () => {
+  expect(renderPlan(samplePlan(), style)).toMatchInlineSnapshot(`
+    "shop · production · plan p-01k9q4 · digest 7f3a91c2
+    3,912 of 4,000 tenants pending on 20 hosts (88 up to date)
+
+    MIGRATIONS              BEFORE  ROLLS BACK
+    20261120_orders_tax          0  expected; proven by the canaries
+    20261121_orders_tax_ix      12  step by step, not as one
+    20261122_drop_legacy         0  no: it has no down
+
+    WAVE    TENANTS  HOSTS  AT ONCE  PER HOST  MAY FAIL          BAKE
+    canary       20      1        1         1  0 (at most 1*)    10m
+    rest      3,892      1       50         4  38 (at most 88*)  2m
+    * failures possible before a halt takes hold: allowed + in flight
+
+    CANARIES
+    pg-eu-1   acme      largest of its host
+    pg-eu-2   umbrella  only tenant still on Postgres 15
+
+    FINDINGS
+    warning FLT_NO_DOWN  20261122_drop_legacy
+            a rollback of this rollout will be refused
+            do: Write a down.
+
+    ON BREACH  roll the wave back, where every migration can be taken back; else
+               halt
+    NEXT       flotilla start p-01k9q4
+    "
+  `);
+});
+
+it('says in one line that nothing is to do', () => {
+  const plan = samplePlan({
+    totals: { tenants: 10_000, pending: 0, upToDate: 10_000, excluded: 0, blocked: 0 },
+    findings: [],
+    frozen: false,
+  });
+  expect(renderPlan(plan, style)).toMatchInlineSnapshot(`
+    "shop: 10,000 tenants on 20 hosts are up to date with 20261121_orders_tax_ix
+      (checked in 2.4s)
+    "
+  `);
+});
+
+it('shows a running rollout', () => {
+  expect(renderRollout(sampleStatus(), style)).toMatchInlineSnapshot(`
+    "shop r-01k9q7  running  wave 2 of 3: 25%  12m 40s, about 1h 12m left
+    applied 553   up to date 88   running 50   pending 3,107   deferred 5   failed 2
+    0.7 tenants/s
+
+    canary  ████████████████████  20/20  applied 20
+    25%     ██████████░░░░░░░░░░  535/978  may fail 9, 2 did   applied 533   deferr…
+    rest    ░░░░░░░░░░░░░░░░░░░░  0/2,719
+
+    FAILED 2
+      FLT_UNIQUE_VIOLATION  2  (acme-eu, globex)
+        orders_tax_uq: existing rows break the constraint
+        do: Mend the rows, then retry.
+
+    YOU CAN
+      flotilla status --watch           follow it
+      flotilla status --tenant acme-eu  look at one of them
+      flotilla pause --reason '…'       stop taking up tenants
+    "
+  `);
+});
+
+it('shows why a rollout halted, why it was not rolled back, and what to type', () => {
+  const at = sampleStatus({
+    state: 'halted',
+    reasons: [{ kind: 'budget', text: 'wave "25%": 10 failed, 9 allowed', clears: 'person' }],
+    rollback: {
+      scope: 'wave',
+      automatic: true,
+      refused: [
+        {
+          migration: '20261119_drop_legacy',
+          code: 'FLT_IRREVERSIBLE',
+          why: 'its up removed column legacy_total; no rehearsal proved the return exact',
+        },
+      ],
+      failed: [],
+    },
+  });
+  expect(renderRollout(at, style)).toMatchInlineSnapshot(`
+    "shop r-01k9q7  halted  wave 2 of 3: 25%  12m 40s
+    applied 553   up to date 88   running 50   pending 3,107   deferred 5   failed 2
+    0.7 tenants/s
+
+    canary  ████████████████████  20/20  applied 20
+    25%     ██████████░░░░░░░░░░  535/978  may fail 9, 2 did   applied 533   deferr…
+    rest    ░░░░░░░░░░░░░░░░░░░░  0/2,719
+
+    WHY
+      budget     wave "25%": 10 failed, 9 allowed
+
+    WHY NOT ROLLED BACK BY ITSELF
+      20261119_drop_legacy: its up removed column legacy_total; no rehearsal proved
+        the return exact (FLT_IRREVERSIBLE)
+
+    FAILED 2
+      FLT_UNIQUE_VIOLATION  2  (acme-eu, globex)
+        orders_tax_uq: existing rows break the constraint
+        do: Mend the rows, then retry.
+
+    YOU CAN
+      flotilla status --tenant acme-eu             look at one of them
+      flotilla retry --error FLT_UNIQUE_VIOLATION  after the cause is mended; one tenant is tried first
+      flotilla resume --accept-failures 2          go on; the failed ones stay parked
+      flotilla rollback --force --reason '…'       return what can be returned, accepting the loss
+      flotilla abort --reason '…'                  stop here; nothing is undone
+    "
+  `);
+});
+
+it('shows how a rollout ended', () => {
+  const at = sampleStatus({
+    state: 'succeeded',
+    totals: totals({ applied: 3908, upToDate: 88, skipped: 4 }),
+    failures: [],
+    waves: [],
+    finishedAtMs: START + 1_623_000,
+  });
+  expect(renderRollout(at, style)).toMatchInlineSnapshot(`
+    "shop r-01k9q7  succeeded in 27m 3s  2026-11-23 13:07 UTC
+    applied 3,908   up to date 88   skipped 4   2.4 tenants/s
+
+    NEXT
+      flotilla history  see past rollouts
+    "
+  `);
+});
+
+it('fits one screen at 10,000 tenants, and 80 columns but for commands to paste', () => {
+  const plan = samplePlan({
+    migrations: Array.from({ length: 60 }, (_, i) => ({ ...samplePlan().migrations[0]!, name: `20260101000${i}_${'x'.repeat(80)}` })),
+    waves: samplePlan().waves.map((wave) => ({
+      ...wave,
+      canaries: Array.from({ length: 20 }, (_, i) => ({
+        tenant: `tenant-${i}-${'y'.repeat(60)}`,
+        host: 'pg-eu-1',
+        reason: 'z'.repeat(120),
+      })),
+    })),
+    findings: Array.from({ length: 40 }, () => ({
+      severity: 'error' as const,
+      code: 'FLT_SCHEMA_MISSING',
+      message: `the schema is missing `.repeat(9),
+      sample: ['a', 'b'],
+    })),
+  });
+  const text = renderPlan(plan, style);
+  expect(text.split('\n').length).toBeLessThan(80);
+  for (const line of text.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(80);
+  const failures = Array.from({ length: 30 }, (_, i) => ({
+    code: `FLT_${i}`,
+    count: 300,
+    tenants: ['a', 'b', 'c', 'd', 'e'],
+    sample: 'long '.repeat(80),
+  }));
+  const status = renderRollout(sampleStatus({ state: 'halted', failures }), style);
+  expect(status.split('\n').length).toBeLessThan(60);
+});
+
+it('lets no control character of a tenant id reach the terminal', () => {
+  const text = renderRollout(
+    sampleStatus({ failures: [{ code: 'FLT_SQL_ERROR', count: 1, tenants: ['\u001b[31mevil\n'], sample: 'a\u001b]0;x\u0007b' }] }),
+    style,
+  );
+  expect(text.replace(/\n/g, '')).not.toMatch(/\p{Cc}/u);
+});
+
+it.each([
+  [0, 10, '░░░░░░░░░░░░░░░░░░░░'],
+  [1, 10_000, '█░░░░░░░░░░░░░░░░░░░'],
+  [5, 10, '██████████░░░░░░░░░░'],
+  [9_999, 10_000, '███████████████████░'],
+  [10, 10, '████████████████████'],
+  [0, 0, '░░░░░░░░░░░░░░░░░░░░'],
+])('draws %d of %d', (done, of, bar) => expect(drawBar(done, of)).toBe(bar));
+
+it.each([
+  [0, '0ms'],
+  [850, '850ms'],
+  [2_400, '2.4s'],
+  [59_600, '1m'],
+  [1_623_000, '27m 3s'],
+  [11_520_000, '3h 12m'],
+])('writes %d ms as %s', (ms, text) => expect(duration(ms)).toBe(text));
+
+it('cuts by characters, not in the middle of one', () => {
+  expect(clip('日本語のテナント', 5)).toBe('日本語の…');
+  expect(clip('short', 5)).toBe('short');
+});
+
+it('wraps at spaces and indents what follows', () => expect(wrap('aa bb cc dd', 5, '  ')).toBe('aa bb\n  cc dd'));
+
+it('shows the reading verbs as tables', () => {
+  const rollout = {
+    rolloutId: 'r-1',
+    planId: 'p-1',
+    requestId: 'q-1',
+    state: 'succeeded',
+    actor: 'ana',
+    to: 'm',
+    startedAt: '2026-11-23T12:00:00Z',
+    finishedAt: '2026-11-23T12:01:30Z',
+    totals: totals({ applied: 12, upToDate: 3 }),
+  } as const;
+  expect(renderHistory([rollout], style)).toMatchInlineSnapshot(`
+    "ROLLOUT  STARTED (UTC)       TOOK  STATE      BY   TENANTS
+    r-1      2026-11-23 12:00  1m 30s  succeeded  ana  applied 12   up to date 3
+    "
+  `);
+  expect(renderHistory([], style)).toMatchInlineSnapshot(`
+    "No rollout yet. Begin with "flotilla plan".
+    "
+  `);
+  expect(
+    renderAudit([{ at: '2026-11-23T12:00:00Z', actor: 'ana', verb: 'pause', reason: 'looking at the dashboards', requestId: 'q' }], style),
+  ).toMatchInlineSnapshot(`
+    "AT (UTC)             WHO (says)  VERB   ABOUT  WHY
+    2026-11-23 12:00:00  ana         pause         looking at the dashboards
+    "
+  `);
+  expect(
+    renderDoctor(
+      [
+        { name: 'temporal', ok: true, detail: '127.0.0.1:7233, namespace default' },
+        { name: 'workers', ok: false, detail: 'none', remedy: 'Start one.' },
+      ],
+      style,
+    ),
+  ).toMatchInlineSnapshot(`
+    "ok    temporal             127.0.0.1:7233, namespace default
+    FAIL  workers              none
+                               do: Start one.
+    "
+  `);
+  expect(
+    renderTenant(
+      {
+        id: 'acme',
+        host: 'pg-eu-1',
+        schema: 'tenant_acme',
+        state: 'deferred',
+        code: 'FLT_LOCK_TIMEOUT',
+        message: 'orders was locked',
+        rolloutId: 'r-1',
+        wave: 1,
+        blockers: [{ pid: 4242, applicationName: 'etl', state: 'idle in transaction', xactAgeMs: 2_280_000 }],
+      },
+      style,
+    ),
+  ).toMatchInlineSnapshot(`
+    "acme  deferred  FLT_LOCK_TIMEOUT
+      lives      pg-eu-1 / tenant_acme
+      rollout    r-1, wave 1
+      message    orders was locked
+      blocked by pid 4242 "etl", idle in transaction, transaction open for 38m
+    "
+  `);
+  expect(
+    renderSteer(
+      'pause',
+      { rolloutId: 'r-1', accepted: true, pending: false, state: 'draining', message: '4 tenants in hand finish first.', next: [] },
+      style,
+    ),
+  ).toMatchInlineSnapshot(`
+    "pause r-1  accepted; now draining
+    4 tenants in hand finish first.
+    "
+  `);
+});
