@@ -1,11 +1,11 @@
 /** What every step of one attempt on one tenant shares. */
 
-import type { MigrationEngine, MigrationFile } from '../engines/engine.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
+import type { MigrationEngine, MigrationFile } from '../engines/engine.js';
 import type { AttemptInput, Delta, HistoryNames, Hosts, TenantSession } from './contract.js';
-import { readFingerprint, diffLines } from './fingerprint.js';
-import { createBookkeeping, tenantSchema, type TenantState } from './ledger.js';
+import { diffLines, readFingerprint } from './fingerprint.js';
+import { createBookkeeping, type TenantState, tenantSchema } from './ledger.js';
 import type { ClosingFacts, SessionSettings } from './messages.js';
 
 export interface RunnerOptions {
@@ -51,7 +51,10 @@ export function checkState(attempt: Attempt, row: { state: string; pid: number; 
   const { tenant, rolloutId, fenceFirst } = attempt.input;
   const raw = JSON.parse(row.state) as Partial<TenantState>;
   if (raw.missing)
-    throw new FlotillaError('FLT_SCHEMA_MISSING', `${tenant.id}: there is no schema "${tenantSchema(tenant)}" on host "${tenant.host}".`, { tenant: tenant.id, host: tenant.host });
+    throw new FlotillaError('FLT_SCHEMA_MISSING', `${tenant.id}: there is no schema "${tenantSchema(tenant)}" on host "${tenant.host}".`, {
+      tenant: tenant.id,
+      host: tenant.host,
+    });
   if (raw.busy) throw new NotNow('FLT_TENANT_BUSY');
   if (raw.knexLocked) throw new NotNow('FLT_KNEX_LOCKED');
   const state: TenantState = {
@@ -75,7 +78,8 @@ export function checkState(attempt: Attempt, row: { state: string; pid: number; 
     if (state.fence !== attempt.committedFence) throw fenced(tenant.id);
   } else if (!fenceFirst && !attempt.progressed && state.rows.some((it) => it.rollout === rolloutId)) {
     // We were the rollout's first to come here, and yet it has rows: a later dispatch has overtaken us while we slept.
-    if (attempt.input.direction === 'up' && attempt.input.migrations.every((m) => state.history.some(([name]) => name.startsWith(m.name)))) return state;
+    if (attempt.input.direction === 'up' && attempt.input.migrations.every((m) => state.history.some(([name]) => name.startsWith(m.name))))
+      return state;
     throw fenced(tenant.id);
   }
   return state;

@@ -31,7 +31,8 @@ export function catalogSql(schemas: readonly string[], names: HistoryNames, obje
   const list = (values: readonly string[]) => `array[${values.map(literal).join(',')}]::name[]`;
   const only = (column: string) => (objects ? `and ${column} = any (${list(objects)})` : '');
   const own = list(ownTables(names));
-  const notExtension = (catalog: string, oid: string) => `not exists (select from pg_depend d where d.classid = '${catalog}'::regclass and d.objid = ${oid} and d.deptype = 'e')`;
+  const notExtension = (catalog: string, oid: string) =>
+    `not exists (select from pg_depend d where d.classid = '${catalog}'::regclass and d.objid = ${oid} and d.deptype = 'e')`;
   return `with ns as materialized (select oid, nspname from pg_namespace where nspname = any (${list(schemas)})),
 rel as materialized (select c.*, ns.nspname from pg_class c join ns on c.relnamespace = ns.oid
   where c.relkind in ('r','p','v','m','f','S','c') and c.relname <> all (${own}) ${only('c.relname')}
@@ -91,7 +92,12 @@ interface CatalogRow {
 }
 
 /** Runs the catalog query with an empty search_path and puts the session's own back, also inside a transaction that has set it. */
-export async function readCatalog(client: Client, schemas: readonly string[], names: HistoryNames, objects?: readonly string[]): Promise<Map<string, string[]>> {
+export async function readCatalog(
+  client: Client,
+  schemas: readonly string[],
+  names: HistoryNames,
+  objects?: readonly string[],
+): Promise<Map<string, string[]>> {
   const results = (await client.query(
     `select set_config('flotilla.path', current_setting('search_path'), true), set_config('search_path', '', true);
 ${catalogSql(schemas, names, objects)};
@@ -99,7 +105,8 @@ select set_config('search_path', current_setting('flotilla.path'), true)`,
   )) as unknown as { rows: CatalogRow[] }[];
   const bySchema = new Map<string, string[]>(schemas.map((schema) => [schema, []]));
   const strips = new Map(schemas.map((schema) => [schema, stripper(schema)]));
-  for (const row of results[1]!.rows) bySchema.get(row.schema)!.push(`${row.kind} ${quoted(row.object)}: ${strips.get(row.schema)!(row.text ?? '')}`);
+  for (const row of results[1]!.rows)
+    bySchema.get(row.schema)!.push(`${row.kind} ${quoted(row.object)}: ${strips.get(row.schema)!(row.text ?? '')}`);
   for (const lines of bySchema.values()) lines.sort();
   return bySchema;
 }
@@ -109,9 +116,9 @@ const quoted = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? nam
 
 /** Takes `schema.` off wherever it stands as a whole word. */
 function stripper(schema: string): (text: string) => string {
-  const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const plain = new RegExp(`(?<![\\w$".])${escape(schema)}\\.`, 'g');
-  const inQuotes = new RegExp(`(?<![\\w$".])${escape(ident(schema))}\\.`, 'g');
+  const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const plain = new RegExp(`(?<![\\w$".])${literally(schema)}\\.`, 'g');
+  const inQuotes = new RegExp(`(?<![\\w$".])${literally(ident(schema))}\\.`, 'g');
   const mayBePlain = /^[a-z_][a-z0-9_$]*$/.test(schema);
   return (text) => (mayBePlain ? text.replace(plain, '').replace(inQuotes, '') : text.replace(inQuotes, ''));
 }

@@ -40,8 +40,8 @@ export function createHosts(options: HostsOptions): Hosts {
   let watched = true;
 
   const gateOf = (host: string): Gate => {
-    let gate = gates.get(host);
-    if (!gate) gates.set(host, (gate = createGate((options.hosts[host]?.maxConcurrency ?? 8) + 2))); // two more for discovery and look-ups
+    const gate = gates.get(host) ?? createGate((options.hosts[host]?.maxConcurrency ?? 8) + 2); // two more for discovery and look-ups
+    gates.set(host, gate);
     return gate;
   };
 
@@ -88,7 +88,12 @@ export function createHosts(options: HostsOptions): Hosts {
     }
   }
 
-  async function use<T>(host: string, reference: string, database: string | undefined, work: (session: TenantSession) => Promise<T>): Promise<T> {
+  async function use<T>(
+    host: string,
+    reference: string,
+    database: string | undefined,
+    work: (session: TenantSession) => Promise<T>,
+  ): Promise<T> {
     if (closed) throw new FlotillaError('FLT_CONNECTION_LOST', 'The worker is closing its connections.', { host });
     const key = JSON.stringify([host, database ?? null, reference]);
     const release = await gateOf(host).enter();
@@ -102,7 +107,10 @@ export function createHosts(options: HostsOptions): Hosts {
       const mine = pooled;
       try {
         const version = (mine.client as unknown as { serverVersion?: string }).serverVersion;
-        return await work({ client: mine.client, serverVersion: version ?? '', discard: () => void (discarded = true) });
+        const discard = () => {
+          discarded = true;
+        };
+        return await work({ client: mine.client, serverVersion: version ?? '', discard });
       } catch (error) {
         if (classify(error)?.trouble === 'connection') discarded = true;
         throw error;
@@ -135,7 +143,8 @@ export function createHosts(options: HostsOptions): Hosts {
     async withHost(host, work, database) {
       const { connection, admin } = settings(host);
       const reference = admin ?? (typeof connection === 'string' ? connection : undefined);
-      if (!reference) throw new FlotillaError('FLT_CONFIG_INVALID', `Host "${host}" has a connection function and no "admin" reference.`, { host });
+      if (!reference)
+        throw new FlotillaError('FLT_CONFIG_INVALID', `Host "${host}" has a connection function and no "admin" reference.`, { host });
       return use(host, reference, database, ({ client }) => work(client));
     },
     async close() {
@@ -162,7 +171,12 @@ function connectError(host: string, database: string | undefined, what: ReturnTy
     case 'FLT_TOO_MANY_CONNECTIONS':
       return new FlotillaError('FLT_TOO_MANY_CONNECTIONS', `${where} has no connection left (${what.name}).`, { host }, { cause });
     default:
-      return new FlotillaError('FLT_HOST_UNAVAILABLE', `${where} does not answer (${what?.name ?? 'connection failed'}).`, { host }, { cause });
+      return new FlotillaError(
+        'FLT_HOST_UNAVAILABLE',
+        `${where} does not answer (${what?.name ?? 'connection failed'}).`,
+        { host },
+        { cause },
+      );
   }
 }
 

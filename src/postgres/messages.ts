@@ -76,10 +76,12 @@ select current_setting('${STATE}') as state, pg_backend_pid() as pid, pg_current
 }
 
 /** Opens a migration's transaction: clean session, BEGIN, timeouts and search_path, lock, Knex's row, identity, fence, history. */
-export const openTransaction = (s: SessionSettings): string => `${CLEAN} begin; ${settings(s, true)} ${readState(s, 'pg_try_advisory_xact_lock')}`;
+export const openTransaction = (s: SessionSettings): string =>
+  `${CLEAN} begin; ${settings(s, true)} ${readState(s, 'pg_try_advisory_xact_lock')}`;
 
 /** The same for a migration that runs outside a transaction: settings and lock belong to the session. */
-export const openSession = (s: SessionSettings): string => `${CLEAN} ${settings(s, false)} begin; set local lock_timeout to '1s'; ${readState(s, 'pg_try_advisory_lock')}`;
+export const openSession = (s: SessionSettings): string =>
+  `${CLEAN} ${settings(s, false)} begin; set local lock_timeout to '1s'; ${readState(s, 'pg_try_advisory_lock')}`;
 
 /**
  * Commits a fence of its own, so that an older attempt that wakes up later cannot commit. It must not wait for that attempt's lock, and
@@ -124,9 +126,19 @@ export interface ClosingFacts {
   readonly dropsChecked: boolean;
 }
 
-const LOCK_RANK = ['AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'];
+const LOCK_RANK = [
+  'AccessShareLock',
+  'RowShareLock',
+  'RowExclusiveLock',
+  'ShareUpdateExclusiveLock',
+  'ShareLock',
+  'ShareRowExclusiveLock',
+  'ExclusiveLock',
+  'AccessExclusiveLock',
+];
 const rank = (mode: string): string => `array_position(array[${LOCK_RANK.map(literal).join(',')}], ${mode})`;
-const modeOf = (words: string): string => `${words.toLowerCase().replace(/(^|\s)(\w)/g, (_, __, letter: string) => letter.toUpperCase())}Lock`;
+const modeOf = (words: string): string =>
+  `${words.toLowerCase().replace(/(^|\s)(\w)/g, (_, __, letter: string) => letter.toUpperCase())}Lock`;
 
 /**
  * Relations outside the tenant's schemas on which this session holds more than ACCESS SHARE. The session's own locks tell, not `xmin`:
@@ -145,7 +157,8 @@ function foreignLocks(facts: ClosingFacts): string {
 }
 
 /** Relations dropped in this transaction, to be looked up on another connection, which still sees them. */
-export const droppedRelations = (facts: ClosingFacts): string => `select relation::text from (${foreignLocks(facts)}) f where relname is null`;
+export const droppedRelations = (facts: ClosingFacts): string =>
+  `select relation::text from (${foreignLocks(facts)}) f where relname is null`;
 
 /** Closes the transaction: deferred constraints, walls, fence, history and ledger, COMMIT. A refusal is raised as FL001–FL004. */
 export function closeTransaction(s: SessionSettings, facts: ClosingFacts): string {
@@ -157,16 +170,21 @@ export function closeTransaction(s: SessionSettings, facts: ClosingFacts): strin
     from (${foreignLocks(facts)}) f;
   if escaped is not null then raise exception '%', escaped using errcode = 'FL002'; end if;
   ${facts.dropsChecked ? '' : `if dropped then raise exception 'dropped' using errcode = 'FL004'; end if;`}`;
-  const stray = facts.xid === undefined ? '' : `if pg_current_xact_id()::text <> ${literal(facts.xid)} then raise exception 'stray' using errcode = 'FL003'; end if;`;
+  const stray =
+    facts.xid === undefined
+      ? ''
+      : `if pg_current_xact_id()::text <> ${literal(facts.xid)} then raise exception 'stray' using errcode = 'FL003'; end if;`;
   const record =
     facts.direction === 'up'
-      ? `insert into ${history} (name, batch, migration_time) values (${literal(facts.fileName)}, ${facts.batch}, now());`
+      ? // A subtransaction of its own gets the newest id of all that this transaction has used: rows above it were written later
+        `begin insert into ${history} as h (name, batch, migration_time) values (${literal(facts.fileName)}, ${facts.batch}, now()) returning h.xmin::text::bigint into newest;
+  exception when others then raise; end;`
       : `delete from ${history} where regexp_replace(name, '\\.(c|m)?(js|ts)$', '') = ${literal(facts.migration)};`;
   const begin = facts.xid === undefined ? `begin; ` : '';
   const unlock = facts.xid === undefined ? `update ${lock} set is_locked = 0; ` : '';
   return `${begin}set constraints all immediate;
 do $flotilla$
-declare escaped text; dropped boolean;
+declare escaped text; dropped boolean; newest bigint; own bigint := pg_current_xact_id()::text::bigint;
 begin
   ${stray}
   ${walls}
@@ -174,14 +192,17 @@ begin
   ${record}
   insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, xid, counter, batch, actor, statements, duration_ms)
     values ('${facts.direction === 'up' ? 'applied' : 'reverted'}', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)},
-      ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), pg_snapshot_xmax(pg_current_snapshot()), ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)});
+      ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), (own + coalesce((newest - own % 4294967296 + 4294967296) % 4294967296, 0) + 1)::text::xid8, ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)});
   ${unlock}
 end $flotilla$;
 commit;`;
 }
 
 /** Begins a non-transactional migration: commits the intent and Knex's lock row, so that a stray CLI stays out while it runs. */
-export function commitIntent(s: SessionSettings, facts: Pick<ClosingFacts, 'fleet' | 'rollout' | 'migration' | 'checksum' | 'fence' | 'fenceSeen' | 'batch' | 'actor'>): string {
+export function commitIntent(
+  s: SessionSettings,
+  facts: Pick<ClosingFacts, 'fleet' | 'rollout' | 'migration' | 'checksum' | 'fence' | 'fenceSeen' | 'batch' | 'actor'>,
+): string {
   const { lock, ledger } = bookkeeping(s.tenant, s.names);
   return `do $flotilla$ begin
   if (select coalesce(max(fence), 0) from ${ledger}) <> ${facts.fenceSeen} then raise exception 'fenced' using errcode = 'FL001'; end if;
@@ -200,7 +221,8 @@ insert into ${ledger} (kind, tenant, fleet, migration, rollout) values ('failed'
 commit; select pg_advisory_unlock(${lockKey(schema)});`;
 }
 
-export const releaseSession = (s: SessionSettings): string => `select pg_advisory_unlock(${lockKey(bookkeeping(s.tenant, s.names).schema)});`;
+export const releaseSession = (s: SessionSettings): string =>
+  `select pg_advisory_unlock(${lockKey(bookkeeping(s.tenant, s.names).schema)});`;
 
 /** Whether the row of an attempt committed: asked after a lost COMMIT, once its transaction is over. */
 export function committedRow(s: SessionSettings, facts: Pick<ClosingFacts, 'rollout' | 'migration' | 'fence' | 'direction'>): string {

@@ -4,8 +4,8 @@
  */
 
 import type { PlannedMigration } from '../domain/plan.js';
-import { type Attempt, checkState, closingFacts, deltaSince, ensureBookkeeping, lines, sessionSettings } from './attempt.js';
 import { CommitUnknown } from './apply.js';
+import { type Attempt, checkState, closingFacts, deltaSince, ensureBookkeeping, lines, sessionSettings } from './attempt.js';
 import type { MigrationRun, TenantSession } from './contract.js';
 import type { TenantState } from './ledger.js';
 import { closeTransaction, commitIntent, openSession, releaseAfterFailure, releaseSession } from './messages.js';
@@ -62,7 +62,12 @@ export async function runOutside(
     if (pid !== state.pid) throw new Error('the session turned out to be another one');
     const delta = before && (await deltaSince(attempt, session, before));
     options.check?.(delta);
-    const facts = closingFacts(attempt, state, migration, { statements, durationMs: performance.now() - started, xid: undefined, dropsChecked: true });
+    const facts = closingFacts(attempt, state, migration, {
+      statements,
+      durationMs: performance.now() - started,
+      xid: undefined,
+      dropsChecked: true,
+    });
     try {
       await session.client.query(closeTransaction(settings, { ...facts, ownSchemas: undefined }));
     } catch (error) {

@@ -29,17 +29,25 @@ export async function writtenSince(client: Client, schema: string, delta: Delta,
 }
 
 /** Ordinary and partitioned tables; a partition's rows are also seen through its parent. */
-const addedTables = (delta: Delta): readonly string[] => delta.added.filter((line) => /^relation /.test(line) && /: [rp] persistence=/.test(line)).map(objectOf);
+const addedTables = (delta: Delta): readonly string[] =>
+  delta.added.filter((line) => /^relation /.test(line) && /: [rp] persistence=/.test(line)).map(objectOf);
 
 function addedColumns(delta: Delta, tables: readonly string[]): readonly { table: string; column: string }[] {
-  const columns = (lines: readonly string[]) => lines.filter((line) => line.startsWith('column ')).map((line) => ({ table: objectOf(line), column: columnOf(line) }));
+  const columns = (lines: readonly string[]) =>
+    lines.filter((line) => line.startsWith('column ')).map((line) => ({ table: objectOf(line), column: columnOf(line) }));
   const views = new Set(delta.added.filter((line) => line.startsWith('relation ')).map(objectOf));
   const before = columns(delta.removed); // a changed column shows as removed and added: it was there already
-  return columns(delta.added).filter((c) => !tables.includes(c.table) && !views.has(c.table) && !before.some((b) => b.table === c.table && b.column === c.column));
+  return columns(delta.added).filter(
+    (c) => !tables.includes(c.table) && !views.has(c.table) && !before.some((b) => b.table === c.table && b.column === c.column),
+  );
 }
 
 /** Columns of the tables that exist now, each with its default as SQL (`null` when it has none). */
-async function currentColumns(client: Client, schema: string, tables: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+async function currentColumns(
+  client: Client,
+  schema: string,
+  tables: readonly string[],
+): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
   const all = new Map<string, Map<string, string>>();
   if (tables.length === 0) return all;
   const { rows } = await client.query<{ table: string; column: string; default: string | null }>(

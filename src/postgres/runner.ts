@@ -10,7 +10,7 @@ import type { PlannedMigration } from '../domain/plan.js';
 import { CommitUnknown, open, runAndCommit } from './apply.js';
 import { type Attempt, fenced, NotNow, type RunnerOptions, sessionSettings } from './attempt.js';
 import type { AttemptInput, AttemptResult, MigrationRun, TenantSession } from './contract.js';
-import { effectOf, tenantSchema, type TenantState, withoutExtension } from './ledger.js';
+import { effectOf, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
 import { bumpFence, committedRow } from './messages.js';
 import { closeOutside, openOutside, PartialFailure, runOutside } from './outside-transaction.js';
 import { revert } from './revert.js';
@@ -58,7 +58,7 @@ async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<
           return await (input.direction === 'up' ? bringUp : takeBack)(attempt, session, runs);
         } catch (error) {
           // Whatever the session was in the middle of, it is over; one that does not answer is dropped.
-          await session.client.query('rollback').catch(() => session.discard());
+          await session.client.query('rollback; select pg_advisory_unlock_all()').catch(() => session.discard());
           throw error;
         }
       });
@@ -76,7 +76,9 @@ async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<
 }
 
 async function commitFence(attempt: Attempt, session: TenantSession): Promise<void> {
-  const results = (await session.client.query(bumpFence(sessionSettings(attempt), attempt.input.fleet, attempt.input.rolloutId))) as unknown as {
+  const results = (await session.client.query(
+    bumpFence(sessionSettings(attempt), attempt.input.fleet, attempt.input.rolloutId),
+  )) as unknown as {
     rows: { fence?: string | null }[];
   }[];
   const fence = results.find((it) => it.rows?.[0]?.fence !== undefined)?.rows[0]?.fence;
@@ -115,21 +117,33 @@ function nextPending(attempt: Attempt, state: TenantState): PlannedMigration | u
   for (const migration of input.migrations) {
     const effect = effectOf(state, migration.name);
     if (effect && done.has(migration.name) && effect.checksum !== migration.checksum)
-      throw new FlotillaError('FLT_CHECKSUM_DRIFT', `${input.tenant.id}: ${migration.name} was applied from a file that has been edited since.`, {
-        tenant: input.tenant.id,
-        migration: migration.name,
-      });
+      throw new FlotillaError(
+        'FLT_CHECKSUM_DRIFT',
+        `${input.tenant.id}: ${migration.name} was applied from a file that has been edited since.`,
+        {
+          tenant: input.tenant.id,
+          migration: migration.name,
+        },
+      );
   }
   const pending = input.migrations.find((migration) => !done.has(migration.name));
   if (!pending) return undefined;
-  const newer = [...done].filter((name) => name > pending.name && !input.migrations.some((m) => m.name === name && effectOf(state, name)?.rollout === input.rolloutId));
+  const newer = [...done].filter(
+    (name) => name > pending.name && !input.migrations.some((m) => m.name === name && effectOf(state, name)?.rollout === input.rolloutId),
+  );
   if (newer.length && input.outOfOrder === 'refuse')
-    throw new FlotillaError('FLT_OUT_OF_ORDER', `${input.tenant.id}: ${pending.name} is older than ${newer.sort().at(-1)}, which is applied.`, {
-      tenant: input.tenant.id,
+    throw new FlotillaError(
+      'FLT_OUT_OF_ORDER',
+      `${input.tenant.id}: ${pending.name} is older than ${newer.sort().at(-1)}, which is applied.`,
+      {
+        tenant: input.tenant.id,
+        migration: pending.name,
+      },
+    );
+  if (!attempt.files.has(pending.name))
+    throw new FlotillaError('FLT_MIGRATION_MISMATCH', `${input.tenant.id}: this worker has no file ${pending.name}.`, {
       migration: pending.name,
     });
-  if (!attempt.files.has(pending.name))
-    throw new FlotillaError('FLT_MIGRATION_MISMATCH', `${input.tenant.id}: this worker has no file ${pending.name}.`, { migration: pending.name });
   return pending;
 }
 
@@ -144,7 +158,14 @@ async function takeBack(attempt: Attempt, session: TenantSession, runs: Migratio
       return { outcome: returned || runs.length > 0 ? 'rolledBack' : 'upToDate' };
     }
     input.onStep(`${newest.name}, down`);
-    runs.push(await revert(attempt, session, state, newest, effectOf(state, newest.name)!));
+    if (newest.transactional) runs.push(await revert(attempt, session, state, newest, effectOf(state, newest.name)!));
+    else {
+      await session.client.query('rollback');
+      const again = await openOutside(attempt, session);
+      const effect = effectOf(again, newest.name);
+      if (effect) runs.push(await revert(attempt, session, again, newest, effect));
+      else await closeOutside(attempt, session);
+    }
   }
 }
 
@@ -166,7 +187,12 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
   }
   if (error instanceof CommitUnknown) return 'again';
   if (error instanceof FlotillaError) {
-    if (['FLT_HOST_UNAVAILABLE', 'FLT_TOO_MANY_CONNECTIONS', 'FLT_AUTH_FAILED', 'FLT_CONNECTION_LOST', 'FLT_REFERENCE_UNRESOLVED'].includes(error.code)) return hostDown(error.code, error.message);
+    if (
+      ['FLT_HOST_UNAVAILABLE', 'FLT_TOO_MANY_CONNECTIONS', 'FLT_AUTH_FAILED', 'FLT_CONNECTION_LOST', 'FLT_REFERENCE_UNRESOLVED'].includes(
+        error.code,
+      )
+    )
+      return hostDown(error.code, error.message);
     if (error.code === 'FLT_FENCED') return deferred(error.code, error.message);
     return fail(error.code, error.message);
   }
@@ -190,7 +216,8 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
     default:
   }
   if (what.trouble === 'lock' && !partial) return last ? deferred(what.code, `${who}: ${text}`) : 'again';
-  if (what.trouble === 'connection') return last ? hostDown(what.code, `${who}: the connection to host "${input.tenant.host}" broke (${what.name}).`) : 'again';
+  if (what.trouble === 'connection')
+    return last ? hostDown(what.code, `${who}: the connection to host "${input.tenant.host}" broke (${what.name}).`) : 'again';
   if (what.trouble === 'host') return hostDown(what.code, `Host "${input.tenant.host}": ${text}`);
   return fail(what.code, `${who}: ${text}`);
 }

@@ -50,7 +50,8 @@ const TABLE: Readonly<Record<string, Row>> = {
 
 /** Errors of the network and of the driver, which have no SQLSTATE. */
 const NETWORK = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)/;
-const BROKEN = /Connection terminated|Connection ended|not queryable|timeout expired|Client has encountered a connection error|Client was closed/i;
+const BROKEN =
+  /Connection terminated|Connection ended|not queryable|timeout expired|Client has encountered a connection error|Client was closed/i;
 
 export interface PostgresError extends Error {
   readonly code?: string;
@@ -59,6 +60,8 @@ export interface PostgresError extends Error {
   readonly column?: string;
   readonly constraint?: string;
   readonly severity?: string;
+  /** The server's own text, where Knex has put the statement in front of `message`. */
+  readonly serverMessage?: string;
 }
 
 export interface Classified {
@@ -88,7 +91,7 @@ const SAFE_TEXT = /^(25|3D|3F|40|42|53|54|55|57|58|0A|2B|FL)/;
 /** One sentence about a server error that holds no row value, no binding and no connection string. */
 export function describePostgresError(error: PostgresError): string {
   const code = error.code ?? '';
-  if (SAFE_TEXT.test(code) && !/^4260|^42P18/.test(code)) return error.message.split('\n')[0]!;
+  if (SAFE_TEXT.test(code) && !/^4260|^42P18/.test(code)) return (error.serverMessage ?? error.message).split('\n')[0]!;
   const name = TABLE[code]?.name ?? TABLE[code.slice(0, 2)]?.name ?? 'error';
   const at = [
     error.constraint && `constraint "${error.constraint}"`,

@@ -15,7 +15,12 @@ export interface Divergence {
 const SCHEMAS_PER_STATEMENT = 100;
 
 /** Answers the schemas that diverge from the delta; all others have each added line and no removed one. */
-export async function verifyDelta(client: Client, schemas: readonly string[], delta: Delta, names: HistoryNames): Promise<readonly Divergence[]> {
+export async function verifyDelta(
+  client: Client,
+  schemas: readonly string[],
+  delta: Delta,
+  names: HistoryNames,
+): Promise<readonly Divergence[]> {
   const objects = [...new Set([...delta.added, ...delta.removed].map(objectOf))];
   if (objects.length === 0) return [];
   const diverging: Divergence[] = [];

@@ -1,0 +1,117 @@
+/** Plain Knex migration files on a handle that is bound to one tenant's session. */
+
+import { relative } from 'node:path';
+import type { Knex } from 'knex';
+import { FlotillaError } from '../../domain/errors.js';
+import type { MigrationEngine, RunOnTenant } from '../engine.js';
+import { createLoader, type LoaderOptions } from './loader.js';
+import { type PinnedHooks, pinnedKnex } from './pinned-client.js';
+
+export interface KnexEngineOptions extends LoaderOptions {
+  /** Becomes `knex.userParams`. */
+  readonly userParams?: (tenantId: string) => Record<string, unknown>;
+  readonly wrapIdentifier?: Knex.Config['wrapIdentifier'];
+  readonly postProcessResponse?: Knex.Config['postProcessResponse'];
+  /** How long a statement may wait for the handle. @defaultValue 5000 */
+  readonly acquireTimeoutMs?: number;
+}
+
+export function createKnexEngine(options: KnexEngineOptions): MigrationEngine {
+  const loader = createLoader(options);
+  return {
+    async list() {
+      const { migrations, problems } = await loader.load();
+      return { files: [...migrations.values()].map((it) => it.file), problems };
+    },
+
+    async run(file, direction, on) {
+      const { migrations } = await loader.load();
+      const migration = migrations.get(file.name);
+      const body = migration?.module[direction];
+      if (!migration || !body)
+        throw new FlotillaError('FLT_MIGRATION_MISMATCH', `This worker has no ${direction} of ${file.name}.`, { migration: file.name });
+      const gate = statementGate(on, file.name);
+      const knex = pinnedKnex(on.client, {
+        serverVersion: on.serverVersion,
+        hooks: { insideTransaction: file.transactional, onStatement: gate.onStatement },
+        knex: {
+          ...(options.wrapIdentifier ? { wrapIdentifier: options.wrapIdentifier } : {}),
+          ...(options.postProcessResponse ? { postProcessResponse: options.postProcessResponse } : {}),
+          ...(options.userParams ? { userParams: options.userParams(on.tenantId) } : {}),
+        },
+        ...(options.acquireTimeoutMs === undefined ? {} : { acquireTimeoutMs: options.acquireTimeoutMs }),
+      });
+      try {
+        if (file.transactional)
+          await knex.transaction(async (trx) => void (await body(trx)), { userParams: knex.userParams } as Knex.TransactionConfig);
+        else await body(knex);
+        await gate.idle();
+      } catch (error) {
+        throw translate(error, file.path, options.baseDir);
+      } finally {
+        gate.seal();
+      }
+      return { statements: gate.statements() };
+    },
+  };
+}
+
+/** Counts statements, knows when none is on the way, and lets none through once the migration is over. */
+function statementGate(on: RunOnTenant, migration: string) {
+  let statements = 0;
+  let inFlight = 0;
+  let sealed = false;
+  let wake: (() => void) | undefined;
+  const onStatement: PinnedHooks['onStatement'] = async (query, send) => {
+    if (sealed)
+      throw new FlotillaError('FLT_HANDLE_CLOSED', `${migration} used its Knex handle after it had returned; await every promise.`, {
+        migration,
+      });
+    const index = statements++;
+    inFlight++;
+    try {
+      await on.onStatement?.({ sql: query.sql, index });
+      return await send();
+    } catch (error) {
+      // Knex puts the statement, bindings and all, in front of the server's message: keep the message as it came
+      if (error instanceof Error) Object.defineProperty(error, 'serverMessage', { value: error.message, configurable: true });
+      throw error;
+    } finally {
+      if (--inFlight === 0) wake?.();
+    }
+  };
+  return {
+    onStatement,
+    statements: () => statements,
+    seal: () => {
+      sealed = true;
+    },
+    idle: async () => {
+      while (inFlight > 0)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    },
+  };
+}
+
+/** Server errors go on as they are: the runner knows what each means. The text of any other error may quote rows, so it stays here. */
+function translate(error: unknown, path: string, baseDir: string): unknown {
+  if (error instanceof FlotillaError) return error;
+  const { code, severity, message } = error as { code?: unknown; severity?: unknown; message?: unknown };
+  if (typeof code === 'string' && (severity !== undefined || /^(E[A-Z]+|[0-9A-Z]{5})$/.test(code))) return error;
+  if (typeof message === 'string' && /Connection terminated|not queryable|Connection ended|Client was closed/i.test(message)) return error;
+  const name = error instanceof Error ? error.name : typeof error;
+  const place = error instanceof Error ? placeIn(error, path) : undefined;
+  return new FlotillaError(
+    'FLT_MIGRATION_FAILED',
+    `${relative(baseDir, path)}${place ? `:${place}` : ''} threw ${/^[A-Za-z]+$/.test(name) ? name : 'an error'}; its text may quote rows and is not repeated.`,
+    { file: relative(baseDir, path), ...(place ? { place } : {}) },
+  );
+}
+
+/** line:column inside the migration file, from the stack. */
+function placeIn(error: Error, path: string): string | undefined {
+  const at = error.stack?.split('\n').find((line) => line.includes(path));
+  return at ? /:(\d+:\d+)\)?$/.exec(at)?.[1] : undefined;
+}

@@ -1,0 +1,150 @@
+/**
+ * A Knex handle that can use only one given connection, one statement at a time. Knex's own pool would open others: a lost backend would be
+ * replaced by a fresh one without our settings and locks, and the migration would go on there and report success.
+ */
+
+import { createRequire } from 'node:module';
+import Knex, { type Knex as KnexHandle } from 'knex';
+import type { Client } from 'pg';
+import { FlotillaError } from '../../domain/errors.js';
+
+const require = createRequire(import.meta.url);
+
+/** What we use of Knex's Postgres dialect and transaction; Knex has no types for them. */
+interface DialectClient {
+  config: Record<string, unknown> & { client?: unknown; flotilla?: PinnedHooks };
+  transacting?: boolean;
+}
+type Query = { sql: string; bindings?: unknown[] };
+interface Dialect extends DialectClient {
+  _query(connection: unknown, query: Query): Promise<unknown>;
+  _stream(connection: unknown, query: Query, stream: unknown, options: unknown): Promise<unknown>;
+}
+interface DialectTransaction {
+  client: DialectClient;
+  outerTx: unknown;
+  _completed: boolean;
+  _resolver(value: unknown): void;
+  _rejecter(error: unknown): void;
+  begin(connection: unknown): Promise<unknown>;
+  commit(connection: unknown, value: unknown): Promise<unknown>;
+  rollback(connection: unknown, error: unknown): Promise<unknown>;
+}
+type DialectClass = new (config: unknown) => Dialect;
+type TransactionClass = new (client: DialectClient, container: unknown, config: unknown, outerTx: unknown) => DialectTransaction;
+
+const PostgresDialect = require('knex/lib/dialects/postgres/index.js') as DialectClass;
+const PostgresTransaction = require('knex/lib/dialects/postgres/execution/pg-transaction.js') as TransactionClass;
+
+export interface PinnedHooks {
+  /** The caller has begun the transaction and will end it: the handle's outermost transaction sends neither BEGIN nor COMMIT. */
+  readonly insideTransaction: boolean;
+  /** Runs every statement; may wait or refuse. */
+  readonly onStatement: <T>(query: Query, send: () => Promise<T>) => Promise<T>;
+}
+
+class PinnedTransaction extends PostgresTransaction {
+  get #ours(): boolean {
+    return Boolean(this.client.config.flotilla?.insideTransaction) && !this.outerTx;
+  }
+  override begin(connection: unknown): Promise<unknown> {
+    return this.#ours ? Promise.resolve() : super.begin(connection);
+  }
+  override commit(connection: unknown, value: unknown): Promise<unknown> {
+    if (!this.#ours) return super.commit(connection, value);
+    this._completed = true;
+    this._resolver(value);
+    return Promise.resolve();
+  }
+  override rollback(connection: unknown, error: unknown): Promise<unknown> {
+    if (!this.#ours) return super.rollback(connection, error);
+    this._completed = true;
+    this._rejecter(error ?? new FlotillaError('FLT_STRAY_TRANSACTION', 'The migration rolled its own transaction back.'));
+    return Promise.resolve();
+  }
+}
+
+// Hooked on the class: Knex makes a client object of its own for each transaction, from the class's prototype.
+class PinnedClient extends PostgresDialect {
+  transaction(container: unknown, config: unknown, outerTx: unknown): unknown {
+    return new PinnedTransaction(this, container, config, outerTx);
+  }
+  override _query(connection: unknown, query: Query): Promise<unknown> {
+    return this.config.flotilla!.onStatement(query, () => super._query(connection, query));
+  }
+  override _stream(connection: unknown, query: Query, stream: unknown, options: unknown): Promise<unknown> {
+    return this.config.flotilla!.onStatement(query, () => super._stream(connection, query, stream, options));
+  }
+  acquireRawConnection(): Promise<never> {
+    return Promise.reject(new FlotillaError('FLT_CONNECTION_ESCAPE', 'The migration tried to open another connection.'));
+  }
+  cancelQuery(): Promise<never> {
+    return Promise.reject(
+      new FlotillaError('FLT_CONNECTION_ESCAPE', 'Cancelling a query opens another connection; use a statement timeout.'),
+    );
+  }
+}
+
+/** Shaped like the pool that Knex expects, over one connection: first come, first served, and an end to waiting. */
+function onlyConnection(client: Client, acquireTimeoutMs: number) {
+  let busy = false;
+  const waiting: (() => void)[] = [];
+  Object.assign(client, { __knexUid: 'flotilla' });
+  return {
+    acquire: () => ({
+      promise: new Promise<Client>((resolve, reject) => {
+        const grant = () => {
+          busy = true;
+          resolve(client);
+        };
+        if (!busy) return grant();
+        const timer = setTimeout(() => {
+          waiting.splice(waiting.indexOf(next), 1);
+          reject(new FlotillaError('FLT_HANDLE_BUSY', 'The migration used its Knex handle while a transaction of its own was open.'));
+        }, acquireTimeoutMs);
+        const next = () => {
+          clearTimeout(timer);
+          grant();
+        };
+        waiting.push(next);
+      }),
+      abort: () => undefined,
+    }),
+    release(released: unknown) {
+      if (released !== client) return false;
+      const next = waiting.shift();
+      if (next) next();
+      else busy = false;
+      return true;
+    },
+    destroy: () => Promise.resolve(),
+    numFree: () => (busy ? 0 : 1),
+    numUsed: () => (busy ? 1 : 0),
+    numPendingAcquires: () => waiting.length,
+    numPendingCreates: () => 0,
+  };
+}
+
+export interface PinnedOptions {
+  readonly serverVersion: string;
+  readonly hooks: PinnedHooks;
+  /** Options that change what a migration builds: wrapIdentifier, postProcessResponse, userParams. */
+  readonly knex?: KnexHandle.Config;
+  /** How long a statement may wait for the handle. @defaultValue 5000 */
+  readonly acquireTimeoutMs?: number;
+}
+
+/** A handle on exactly this connection. */
+export function pinnedKnex(client: Client, options: PinnedOptions): KnexHandle {
+  const config = {
+    ...options.knex,
+    client: PinnedClient as unknown as typeof KnexHandle.Client,
+    connectionPool: onlyConnection(client, options.acquireTimeoutMs ?? 5_000),
+    version: options.serverVersion || '15.0',
+  };
+  const knex = Knex(config as KnexHandle.Config);
+  const dialect = knex.client as DialectClient;
+  dialect.config.client = 'pg'; // migrations ask `knex.client.config.client === 'pg'`
+  dialect.config.flotilla = options.hooks;
+  return knex;
+}
