@@ -27,11 +27,11 @@ export function probeTask(description: WorkflowExecutionDescription): TaskProbe 
 }
 
 export const noWorkflowWorker = (context: ClientContext, more = ''): FlotillaError =>
-  new FlotillaError(
-    'FLT_NO_WORKFLOW_WORKER',
-    `No workflow worker took a task from "${context.taskQueue}" within ${TAKEN_WITHIN_MS / 1000} s.${more}`,
-    { taskQueue: context.taskQueue, address: context.address, namespace: context.namespace },
-  );
+  new FlotillaError('FLT_NO_WORKFLOW_WORKER', `No workflow worker takes tasks from "${context.taskQueue}".${more}`, {
+    taskQueue: context.taskQueue,
+    address: context.address,
+    namespace: context.namespace,
+  });
 
 /**
  * Result of a short workflow that this call started. When no worker takes it up for 5 s, it is terminated, so that it does not run later

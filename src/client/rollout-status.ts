@@ -50,11 +50,18 @@ export function toStatus(
     tenantsPerSecond: speed === null ? null : Math.round(speed * 10) / 10,
     etaMs: open && state === 'running' && speed && left ? Math.round((left / speed) * 1000) : null,
     url: more.url,
-    next: nextCommands(progress),
+    next: open && more.source === 'temporal' ? unattended : nextCommands(progress),
     source: more.source,
     ...(more.terminated ? { terminated: true } : {}),
   };
 }
+
+/** What can be done while no worker answers: pause and abort are durable without one. */
+const unattended: readonly NextCommand[] = [
+  { command: 'flotilla worker', why: 'start a worker' },
+  { command: 'flotilla doctor', why: 'see what else is missing' },
+  { command: "flotilla pause --reason '…'", why: 'holds from the moment a worker comes' },
+];
 
 const remedyOf = (code: string): string => (isErrorCode(code) ? ERROR_CODES[code].remedy : '');
 
@@ -64,11 +71,26 @@ export function withOpenWave(progress: RolloutProgress, live: WaveProgress | und
   const known = progress.waves.find((wave) => wave.index === live.index);
   if (!known) return progress;
   const waves = progress.waves.map((wave) => (wave === known ? { ...live, state: known.state } : wave));
+  const failures = withLiveFailures(progress.failures, known.failures, live.failures);
+  const failuresTotal = Math.max(progress.failuresTotal, progress.failuresTotal - known.failuresTotal + live.failuresTotal);
   // A down run counts only the tenants it has to revert: its totals do not stand beside the wave's own.
-  if (countTotals(known.totals) !== countTotals(live.totals)) return { ...progress, waves };
+  if (countTotals(known.totals) !== countTotals(live.totals)) return { ...progress, waves, failures, failuresTotal };
   const totals = noTotals();
   for (const state of TENANT_STATES) totals[state] = Math.max(0, progress.totals[state] - known.totals[state] + live.totals[state]);
-  return { ...progress, waves, totals };
+  return { ...progress, waves, totals, failures, failuresTotal };
+}
+
+/** Per code: what the rollout holds, less what it holds of the wave, plus what the wave says now. */
+function withLiveFailures(all: readonly FailureGroup[], known: readonly FailureGroup[], live: readonly FailureGroup[]): FailureGroup[] {
+  const count = (groups: readonly FailureGroup[], code: string) => groups.find((group) => group.code === code)?.count ?? 0;
+  const codes = [...new Set([...all, ...live].map((group) => group.code))];
+  return codes
+    .map((code) => {
+      const newest = live.find((group) => group.code === code) ?? all.find((group) => group.code === code);
+      return { ...(newest as FailureGroup), count: count(all, code) - count(known, code) + count(live, code) };
+    })
+    .filter((group) => group.count > 0)
+    .sort((a, b) => b.count - a.count);
 }
 
 /** A rollout of which only the control database's row is left. */

@@ -48,7 +48,7 @@ export async function runSession(command: Command, kind: DocumentKind, work: (se
       ...(config.fleet.temporal?.address ? { address: config.fleet.temporal.address } : {}),
       ...(config.fleet.temporal?.namespace ? { namespace: config.fleet.temporal.namespace } : {}),
     });
-    process.exitCode = await work({
+    const working = work({
       client,
       config,
       globals,
@@ -60,13 +60,18 @@ export async function runSession(command: Command, kind: DocumentKind, work: (se
         ...(globals.requestId === undefined ? {} : { requestId: globals.requestId }),
       },
     });
+    // Whatever the verb is waiting for, Ctrl-C answers at once.
+    process.exitCode = await Promise.race([working, rejectOn(interrupt.signal)]);
   } catch (error) {
     if (error instanceof Detached || interrupt.signal.aborted) {
       process.stderr.write('Detached; what was started goes on. Look with "flotilla status", wait with "flotilla wait".\n');
-      process.exitCode = EXIT.detached;
+      process.exit(EXIT.detached);
     } else process.exitCode = printError(error, { json: globals.json, fleet, kind: fleet === null ? 'error' : kind });
   } finally {
     process.off('SIGINT', onInterrupt);
     await client?.close().catch(() => undefined);
   }
 }
+
+const rejectOn = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Detached()), { once: true }));

@@ -43,3 +43,19 @@ it('says with each group of failures what to do', () => {
   expect(sampleStatus().failures[0]!.remedy).toBe('Mend the rows, then retry.');
   expect(sampleStatus({ failures: [{ code: 'SOMETHING', count: 1, tenants: ['a'], sample: '' }] }).failures[0]!.remedy).toBe('');
 });
+
+it("takes the open wave's failures in place of what the rollout holds of it", () => {
+  const group = (code: string, count: number) => ({ code, count, tenants: ['t'], sample: '' });
+  const before = sampleProgress({ failures: [group('A', 5), group('B', 1)], failuresTotal: 6 });
+  const known = { ...before.waves[1]!, failures: [group('A', 2)], failuresTotal: 2 };
+  const merged = withOpenWave(
+    { ...before, waves: [before.waves[0]!, known, before.waves[2]!] },
+    { ...known, failures: [group('A', 4), group('C', 9)], failuresTotal: 13 },
+  );
+  expect(merged.failures.map(({ code, count }) => [code, count])).toEqual([
+    ['C', 9],
+    ['A', 7],
+    ['B', 1],
+  ]);
+  expect(merged.failuresTotal).toBe(17);
+});

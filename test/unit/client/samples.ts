@@ -110,6 +110,8 @@ export const wave = (index: number, name: string, more: Partial<WaveProgress>): 
   maxFailures: 0,
   maxConcurrency: 50,
   inFlight: 0,
+  failures: [],
+  failuresTotal: 0,
   silentHosts: [],
   ...more,
 });
