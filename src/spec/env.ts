@@ -39,3 +39,12 @@ export const readVariable = (name: string): string | undefined => process.env[na
 export function provideVariables(defaults: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(defaults)) process.env[name] ??= value;
 }
+
+/** The environment for a child process that is to use a certain Temporal server: none of this process's TEMPORAL_* settings go along. */
+export function childEnvironment(
+  overrides: Readonly<Record<string, string>>,
+  env: NodeJS.ProcessEnv = process.env,
+): Record<string, string | undefined> {
+  const kept = Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_'));
+  return { ...Object.fromEntries(kept), ...overrides };
+}

@@ -37,8 +37,13 @@ export async function runSession(command: Command, kind: DocumentKind, work: (se
   let client: FlotillaClient | undefined;
   try {
     // Loaded here and not above: usage errors and --help need neither zod nor the Temporal SDK.
-    const [{ loadConfig }, sdk] = await Promise.all([import('../../spec/load-config.js'), import('../../client/flotilla-client.js')]);
+    const [{ loadConfig }, { useLocalStack }, sdk] = await Promise.all([
+      import('../../spec/load-config.js'),
+      import('../../spec/local-stack.js'),
+      import('../../client/flotilla-client.js'),
+    ]);
     const config = await loadConfig(globals.config ?? environment.config, process.cwd());
+    useLocalStack(config.baseDir);
     fleet = config.fleet.name;
     const actor = globals.actor ?? environment.actor;
     client = await sdk.FlotillaClient.connect({
