@@ -93,6 +93,9 @@ export interface RetrySelector {
   readonly tenants?: readonly string[];
   readonly error?: string;
   readonly host?: string;
+  /** @defaultValue parked */
+  readonly states?: readonly string[];
+  readonly wave?: number;
 }
 
 export interface Activities {
@@ -102,10 +105,10 @@ export interface Activities {
   // Planning
   /** T. Runs the tenant sources of this cell's hosts (unbound sources too, keeping this cell's tenants) and stages them under the plan. */
   discoverTenants(
-    input: CellScope & Pick<PlanInput, 'tenants' | 'selector'>,
+    input: CellScope & Pick<PlanInput, 'tenants' | 'selector' | 'mode' | 'actor'>,
   ): Promise<{ readonly tenants: number; readonly findings: readonly Finding[] }>;
   /** T. Reads every staged tenant's history; stores what is pending. */
-  scanTenants(input: CellScope & Pick<PlanInput, 'to'>): Promise<ScanResult>;
+  scanTenants(input: CellScope & Pick<PlanInput, 'to' | 'strategy'>): Promise<ScanResult>;
   /** C. Waves, canaries, counts, digest; stores the plan unless mode is `check` or a finding is an error. */
   freezePlan(
     input: PlanInput & { readonly cells: readonly string[]; readonly findings: readonly Finding[]; readonly startedAtMs: number },
@@ -169,9 +172,7 @@ export interface Activities {
     input: Ask & { readonly fleet: string; readonly taskQueue: string; readonly verb: AdminVerb; readonly args: Record<string, unknown> },
   ): Promise<unknown>;
   /** T. Server side of `doctor` for this cell's hosts. */
-  checkHosts(input: {
-    readonly cell: string;
-  }): Promise<{
+  checkHosts(input: { readonly cell: string }): Promise<{
     readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string; readonly remedy?: string }[];
   }>;
 }

@@ -104,6 +104,22 @@ export const ERROR_CODES = {
     'Two tenants have the same id, or the same host, database and schema.',
     'Make the ids unique in the tenant sources.',
   ),
+  FLT_SOURCE_INVALID: row(
+    'PreflightError',
+    'no',
+    'stops',
+    3,
+    'A tenant source failed, or answered something that is no tenant.',
+    'Correct the query or the function; a tenant needs at least an id.',
+  ),
+  FLT_NO_TENANTS: row(
+    'PreflightError',
+    'no',
+    'none',
+    3,
+    'A tenant source, or the selection, holds no tenant.',
+    'Check the glob, the query or the selector; see "flotilla tenants".',
+  ),
   FLT_UNKNOWN_HOST: row(
     'PreflightError',
     'no',

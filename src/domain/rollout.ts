@@ -61,6 +61,9 @@ export interface WaveProgress {
   readonly maxFailures: number;
   readonly maxConcurrency: number;
   readonly inFlight: number;
+  readonly failures: readonly FailureGroup[];
+  /** Never decreases, unlike the unresolved ones in `totals`. */
+  readonly failuresTotal: number;
   /** Hosts that do not answer, since when. */
   readonly silentHosts: readonly { readonly host: string; readonly sinceMs: number; readonly code: string }[];
 }

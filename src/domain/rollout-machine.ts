@@ -1,0 +1,119 @@
+/**
+ * The states of a rollout as a table: what each means, what moves it, and where to. The code asks `canMove`; `docs/state-machine.md` is
+ * drawn from the same rows. A new state is a new row.
+ */
+
+import type { RolloutState } from './rollout.js';
+
+export interface Move {
+  readonly by: string;
+  readonly to: RolloutState;
+}
+export interface StateRow {
+  readonly state: RolloutState;
+  readonly means: string;
+  readonly moves: readonly Move[];
+}
+
+const row = (state: RolloutState, means: string, ...moves: readonly (readonly [string, RolloutState])[]): StateRow => ({
+  state,
+  means,
+  moves: moves.map(([by, to]) => ({ by, to })),
+});
+
+export const ROLLOUT_MACHINE: readonly StateRow[] = [
+  row(
+    'running',
+    'Tenants of a wave are being migrated.',
+    ['pause, abort, or a breach while tenants are in hand', 'draining'],
+    ['the wave settled and has a bake time', 'baking'],
+    ['the next wave needs approval', 'awaitingApproval'],
+    ['the failure budget is exceeded, or a tenant diverged from the canaries', 'halted'],
+    ['a host or the files hold everything up', 'paused'],
+    ['rollback', 'rollingBack'],
+    ['the last wave settled, nothing unresolved', 'succeeded'],
+    ['the last wave settled, some unresolved', 'completedWithFailures'],
+    ['abort, nothing in hand', 'aborted'],
+  ),
+  row(
+    'draining',
+    'No tenant is started; those in hand finish.',
+    ['pause: the last one in hand settled', 'paused'],
+    ['a breach: the last one in hand settled', 'halted'],
+    ['resume', 'running'],
+    ['abort: the last one in hand settled', 'aborted'],
+    ['rollback', 'rollingBack'],
+  ),
+  row(
+    'baking',
+    'The wave settled; healthy time passes before the next.',
+    ['the bake time is over, or skip bake', 'running'],
+    ['the next wave needs approval', 'awaitingApproval'],
+    ['pause', 'paused'],
+    ['rollback', 'rollingBack'],
+    ['it was the last wave, nothing unresolved', 'succeeded'],
+    ['it was the last wave, some unresolved', 'completedWithFailures'],
+    ['abort', 'aborted'],
+  ),
+  row(
+    'awaitingApproval',
+    'A person has to approve the next wave.',
+    ['approve', 'running'],
+    ['reject, or the approval timed out', 'halted'],
+    ['pause', 'paused'],
+    ['rollback', 'rollingBack'],
+    ['abort', 'aborted'],
+  ),
+  row(
+    'paused',
+    'Nothing is started until every reason is gone.',
+    ['resume, or the reason clears itself', 'running'],
+    ['resume, the bake time still runs', 'baking'],
+    ['resume, approval still lacks', 'awaitingApproval'],
+    ['rollback', 'rollingBack'],
+    ['abort', 'aborted'],
+  ),
+  row(
+    'halted',
+    'Latched: a person has to decide.',
+    ['resume, when unresolved failures are within the limit or accepted', 'running'],
+    ['rollback, or onBreach asks for it', 'rollingBack'],
+    ['abort', 'aborted'],
+  ),
+  row(
+    'rollingBack',
+    'Tenants return to where this rollout found them.',
+    ['every tenant that this rollout moved is back', 'rolledBack'],
+    ['a wave is back, earlier waves stay applied; or a rule refused', 'halted'],
+    ['a tenant could not be returned', 'rollbackFailed'],
+    ['abort', 'aborted'],
+  ),
+  row(
+    'rollbackFailed',
+    'Some tenants could not be returned; a person has to decide.',
+    ['rollback, again or leaving tenants out', 'rollingBack'],
+    ['abort', 'aborted'],
+  ),
+  row('succeeded', 'Every tenant has every migration, or was left out on purpose.'),
+  row('completedWithFailures', 'All waves ran; some tenants are unresolved and stay parked.'),
+  row('aborted', 'Stopped by a person; nothing was undone.'),
+  row('rolledBack', 'Every tenant that this rollout moved is back.'),
+];
+
+const ROWS = new Map(ROLLOUT_MACHINE.map((it) => [it.state, it]));
+
+export const rowOf = (state: RolloutState): StateRow => ROWS.get(state)!;
+
+/** Whether the table knows a way from one state to the other; staying is always allowed. */
+export const canMove = (from: RolloutState, to: RolloutState): boolean => from === to || rowOf(from).moves.some((move) => move.to === to);
+
+/** The table as a Mermaid diagram. */
+export function drawMachine(): string {
+  const arrows = ROLLOUT_MACHINE.flatMap((it) => it.moves.map((move) => `  ${it.state} --> ${move.to}: ${move.by}`));
+  return [
+    'stateDiagram-v2',
+    '  [*] --> running',
+    ...arrows,
+    ...ROLLOUT_MACHINE.filter((it) => it.moves.length === 0).map((it) => `  ${it.state} --> [*]`),
+  ].join('\n');
+}

@@ -1,0 +1,54 @@
+/** What operators read in the Temporal UI: current details as a small Markdown table, and search attributes. */
+
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { upsertSearchAttributes } from '@temporalio/workflow';
+import { explain } from '../domain/explain.js';
+import type { RolloutProgress, WaveProgress } from '../domain/rollout.js';
+import { TENANT_STATES, type Totals } from '../domain/tenant.js';
+
+const keyword = (name: string) => defineSearchAttributeKey(name, 'KEYWORD');
+const KEYS = {
+  fleet: keyword('FlotillaFleet'),
+  rollout: keyword('FlotillaRollout'),
+  wave: keyword('FlotillaWave'),
+  host: keyword('FlotillaHost'),
+  tenant: keyword('FlotillaTenant'),
+  state: keyword('FlotillaState'),
+  error: keyword('FlotillaError'),
+};
+
+/** Sets search attributes; each costs an event, so only on a change of state. */
+export function publish(values: Partial<Record<keyof typeof KEYS, string>>): void {
+  upsertSearchAttributes(Object.entries(values).map(([name, value]) => ({ key: KEYS[name as keyof typeof KEYS], value })));
+}
+
+const cell = (text: string): string => text.replace(/[|\n`]/g, ' ');
+
+const counts = (totals: Totals): string =>
+  TENANT_STATES.filter((state) => totals[state] > 0)
+    .map((state) => `${state} ${totals[state]}`)
+    .join(', ');
+
+export function showRollout(progress: RolloutProgress): string {
+  const waves = progress.waves.map((w) => `| ${cell(w.name)} | ${w.tenants} | ${w.maxFailures} | ${w.state} | ${counts(w.totals)} |`);
+  const reasons = progress.reasons.map((reason) => `- ${cell(explain(reason))}`);
+  const failures = progress.failures.map((f) => `- \`${f.code}\` ${f.count}: ${cell(f.tenants.join(', '))}`);
+  return [
+    `### ${progress.state}`,
+    ...reasons,
+    '',
+    '| wave | tenants | may fail | state | tenants by state |',
+    '|---|---|---|---|---|',
+    ...waves,
+    ...(failures.length ? ['', '**Failures**', ...failures] : []),
+  ].join('\n');
+}
+
+export function showWave(progress: WaveProgress): string {
+  return [
+    `### ${progress.state}: ${progress.tenants} tenants on ${progress.hosts} hosts`,
+    counts(progress.totals),
+    ...progress.silentHosts.map((host) => `- ${cell(host.host)} does not answer (${host.code})`),
+    ...progress.failures.map((f) => `- \`${f.code}\` ${f.count}: ${cell(f.tenants.join(', '))}`),
+  ].join('\n\n');
+}

@@ -1,0 +1,37 @@
+/** Tries parked tenants again: the first is a probe, and only if it succeeds do the others follow. */
+
+import { condition } from '@temporalio/workflow';
+import { controlActivities } from './activity-options.js';
+import type { RetryAsk, RolloutInput } from './messages.js';
+import type { RolloutBook } from './rollout-book.js';
+
+export async function retryParked(input: RolloutInput, book: RolloutBook, ask: RetryAsk): Promise<void> {
+  const control = controlActivities(input.taskQueue);
+  const { fleet, rolloutId } = input;
+  const parked = await control.findParked({
+    fleet,
+    rolloutId,
+    ...(ask.tenants ? { tenants: ask.tenants } : {}),
+    ...(ask.error ? { error: ask.error } : {}),
+    ...(ask.host ? { host: ask.host } : {}),
+  });
+  const [probe, ...others] = parked.map((it) => it.tenant);
+  const from = book.resolvedNow.length;
+  const answered = (tenant: string) => book.resolvedNow.slice(from).find((it) => it.tenant === tenant);
+  if (probe) {
+    await control.signalTenants({ ...ask, fleet, verb: 'retry', tenants: [probe] });
+    await condition(() => answered(probe) !== undefined, '30m');
+  }
+  if (probe && answered(probe)?.resolution !== 'applied') return;
+  for (let at = 0; at < others.length; at += 100)
+    await control.signalTenants({ ...ask, fleet, verb: 'retry', tenants: others.slice(at, at + 100) });
+  if (!ask.unfinished) return;
+  await condition(() => others.every((tenant) => answered(tenant) !== undefined), '30m');
+  const resume = { ...ask, requestId: `${ask.requestId}-resume` };
+  try {
+    book.validate('resume', resume);
+  } catch {
+    return; // still over the limit: a person decides
+  }
+  book.take('resume', resume, Date.now());
+}

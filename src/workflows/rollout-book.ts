@@ -1,0 +1,514 @@
+/** Everything a rollout knows: its waves, what is wished for, why it does not move. No I/O; `rollout.ts` acts on what this says. */
+
+import { ApplicationFailure } from '@temporalio/common';
+import type { AuditEvent } from '../activities/contract.js';
+import { exceeded } from '../domain/failure-budget.js';
+import type { PlannedWave, RolloutPlan } from '../domain/plan.js';
+import type {
+  Desired,
+  FailureGroup,
+  Reason,
+  RollbackStatus,
+  RolloutProgress,
+  RolloutState,
+  WaveProgress,
+  WaveState,
+} from '../domain/rollout.js';
+import { type FinalState, isFinal } from '../domain/rollout.js';
+import { addTotals, noTotals, type Totals, unresolved } from '../domain/tenant.js';
+import type {
+  AbortAsk,
+  Answer,
+  ApproveAsk,
+  Ask,
+  ResumeAsk,
+  RetryAsk,
+  RollbackAsk,
+  RolloutInput,
+  RolloutVerb,
+  SkipAsk,
+  Steer,
+  TenantResolved,
+} from './messages.js';
+import type { Halt, WaveCarry, WaveNews, WaveResult } from './wave-contract.js';
+
+export interface WaveRecord {
+  readonly plan: PlannedWave;
+  state: WaveState;
+  /** Set once the wave has run: where its tenants stand. */
+  carry?: WaveCarry;
+  maxFailures: number;
+  approved: boolean;
+  settled: boolean;
+}
+
+export interface RollbackOrder {
+  readonly waves: readonly WaveRecord[];
+  readonly scope: 'wave' | 'rollout';
+  readonly automatic: boolean;
+  readonly force: boolean;
+}
+
+const refuse = (message: string, code = 'FLT_REFUSED'): never => {
+  throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
+};
+
+export class RolloutBook {
+  readonly startedAtMs: number;
+  plan: RolloutPlan | undefined;
+  waves: WaveRecord[] = [];
+  desired: Desired = 'run';
+  phase: 'opening' | 'running' | 'baking' | 'awaitingApproval' | 'rollingBack' | 'rollbackFailed' = 'opening';
+  halt: (Halt & { readonly atMs: number }) | undefined;
+  open: { readonly index: number; readonly workflowId: string } | undefined;
+  order: RollbackOrder | undefined;
+  rollback: RollbackStatus | undefined;
+  final: FinalState | undefined;
+  finishedAtMs: number | undefined;
+  bakeUntilMs: number | undefined;
+  approvalUntilMs: number | undefined;
+  skipBake = false;
+  skipWave = false;
+  /** For the audit trail, not yet written. */
+  readonly events: AuditEvent[] = [];
+  /** For the open wave, not yet sent. */
+  readonly steers: Steer[] = [];
+  readonly retries: RetryAsk[] = [];
+  readonly tenantVerbs: { verb: 'skip' | 'rollback'; ask: Ask & { tenants: readonly string[]; force?: boolean } }[] = [];
+  /** Counts every change, so that the body can wait for one. */
+  changes = 0;
+  skipped: string[] = [];
+  resolvedNow: TenantResolved[] = [];
+  #pausedBy: (Ask & { readonly atMs: number }) | undefined;
+  #news: WaveNews | undefined;
+  readonly #seen = new Map<string, Answer>();
+  readonly #input: RolloutInput;
+
+  constructor(input: RolloutInput, nowMs: number) {
+    this.#input = input;
+    this.startedAtMs = nowMs;
+  }
+
+  adopt(plan: RolloutPlan): void {
+    this.plan = plan;
+    this.phase = 'running';
+    this.waves = plan.summary.waves.map((wave) => ({
+      plan: wave,
+      state: 'waiting',
+      maxFailures: wave.maxFailures,
+      approved: !wave.approval,
+      settled: false,
+    }));
+    this.changes++;
+  }
+
+  // ── What others may order ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Refuses before anything happens; a repeated request id always gets through to its first answer. */
+  validate(verb: RolloutVerb, ask: Ask): void {
+    if (this.#seen.has(ask.requestId)) return;
+    const state = this.state();
+    if (isFinal(state)) refuse(`The rollout is ${state}.`);
+    if (this.desired === 'abort' && verb !== 'abort') refuse('The rollout is being aborted.');
+    switch (verb) {
+      case 'resume':
+        this.#validateResume(ask as ResumeAsk);
+        return;
+      case 'approve':
+      case 'reject': {
+        const { wave, digest } = ask as ApproveAsk;
+        const waiting = this.nextWave();
+        if (!waiting || waiting.approved) refuse('No wave waits for approval.');
+        if (waiting!.plan.name !== wave || this.plan!.summary.digest !== digest)
+          refuse(`Waiting for approval is wave "${waiting!.plan.name}" with digest ${this.plan!.summary.digest}.`, 'FLT_APPROVAL_MISMATCH');
+        return;
+      }
+      case 'skip': {
+        const { tenants, wave, bake } = ask as SkipAsk;
+        if (this.halt && (wave || bake)) refuse('While halted only tenants can be skipped.');
+        if (wave && !this.waves.some((it) => it.plan.name === wave && (it.state === 'waiting' || it.state === 'running')))
+          refuse(`There is no wave "${wave}" to skip.`);
+        if (bake && this.phase !== 'baking') refuse('No bake time runs.');
+        if (!tenants?.length && !wave && !bake) refuse('Name tenants, a wave or the bake.');
+        return;
+      }
+      case 'retry': {
+        const { tenants, error, host, failed, unfinished } = ask as RetryAsk;
+        if (!tenants?.length && !error && !host && !failed && !unfinished) refuse('Name tenants, an error, a host, or all that failed.');
+        return;
+      }
+      case 'rollback': {
+        const { force, reason, wave, tenants } = ask as RollbackAsk;
+        if (force && !reason) refuse('Forcing a rollback needs a reason.');
+        if (this.phase === 'rollingBack') refuse('The rollout is rolling back already.');
+        if (wave && !this.waves.some((it) => it.plan.name === wave && it.carry)) refuse(`No wave "${wave}" has run.`);
+        if (!wave && !tenants?.length && !this.waves.some((it) => it.carry) && !this.open) refuse('Nothing has run yet.');
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  #validateResume({ acceptFailures }: ResumeAsk): void {
+    if (this.phase === 'rollbackFailed') refuse('Some tenants could not be returned: roll back again, leave them out, or abort.');
+    if (!this.halt) {
+      if (this.desired !== 'pause') refuse('The rollout is not paused.');
+      return;
+    }
+    const wave = this.nextWave();
+    const now = wave?.carry ? unresolved(wave.carry.totals) : 0;
+    const limit = acceptFailures ?? wave?.maxFailures ?? 0;
+    if (this.halt.code === 'FLT_BUDGET_EXCEEDED' && wave?.state !== 'rolledBack' && exceeded(now, limit))
+      refuse(`${now} failures are unresolved, ${limit} allowed: resolve some, or accept them (acceptFailures: ${now}).`);
+  }
+
+  /** Carries a verb out as far as state goes, and remembers the answer. */
+  take(verb: RolloutVerb, ask: Ask, nowMs: number): Answer {
+    const known = this.#seen.get(ask.requestId);
+    if (known) return known;
+    const message = this.#apply(verb, ask, nowMs);
+    const { wave, tenants } = ask as SkipAsk;
+    const subject = wave ?? (tenants?.length ? tenants.slice(0, 20).join(', ') : undefined);
+    this.events.push({
+      actor: ask.actor,
+      ...(ask.reason ? { reason: ask.reason } : {}),
+      requestId: ask.requestId,
+      verb,
+      atMs: nowMs,
+      ...(subject ? { subject } : {}),
+    });
+    this.changes++;
+    const answer: Answer = { accepted: true, state: this.state(), message };
+    this.#seen.set(ask.requestId, answer);
+    return answer;
+  }
+
+  #apply(verb: RolloutVerb, ask: Ask, nowMs: number): string {
+    switch (verb) {
+      case 'pause':
+        if (this.desired === 'run') {
+          this.desired = 'pause';
+          this.#pausedBy = { ...ask, atMs: nowMs };
+          this.steers.push({ desired: 'pause' });
+        }
+        return 'No tenant is started any more; those in hand finish.';
+      case 'resume': {
+        const { acceptFailures } = ask as ResumeAsk;
+        const wave = this.nextWave();
+        if (wave && acceptFailures !== undefined) wave.maxFailures = Math.max(wave.maxFailures, acceptFailures);
+        if (wave?.state === 'rolledBack') this.#again(wave);
+        this.halt = undefined;
+        this.desired = 'run';
+        this.#pausedBy = undefined;
+        this.steers.push({ desired: 'run' });
+        return 'The rollout goes on.';
+      }
+      case 'abort': {
+        this.desired = 'abort';
+        this.steers.push({ desired: 'abort', ...((ask as AbortAsk).inFlight ? { inFlight: (ask as AbortAsk).inFlight! } : {}) });
+        return 'The rollout stops for good; tenants in hand finish, nothing is undone.';
+      }
+      case 'approve':
+        this.nextWave()!.approved = true;
+        return `Wave "${(ask as ApproveAsk).wave}" may go on.`;
+      case 'reject':
+        this.halt = { code: 'FLT_REFUSED', text: `${ask.actor} rejected wave "${(ask as ApproveAsk).wave}"`, atMs: nowMs };
+        return 'The rollout is halted.';
+      case 'skip':
+        return this.#skip(ask as SkipAsk);
+      case 'retry':
+        this.retries.push(ask as RetryAsk);
+        return 'The parked tenants that fit are tried again; the first is a probe.';
+      case 'rollback':
+        return this.#orderRollback(ask as RollbackAsk);
+    }
+  }
+
+  #again(wave: WaveRecord): void {
+    wave.state = 'waiting';
+    wave.settled = false;
+    delete wave.carry;
+  }
+
+  #skip(ask: SkipAsk): string {
+    if (ask.bake) {
+      this.skipBake = true;
+      return 'The bake time ends now.';
+    }
+    if (ask.wave) {
+      const wave = this.waves.find((it) => it.plan.name === ask.wave)!;
+      if (this.open?.index === wave.plan.index) {
+        this.skipWave = true;
+        this.steers.push({ skipRest: true });
+      } else {
+        wave.state = 'skipped';
+        wave.settled = true;
+        wave.carry = emptyCarry({ ...noTotals(), skipped: wave.plan.tenants });
+      }
+      return `The rest of wave "${ask.wave}" is left out.`;
+    }
+    const tenants = ask.tenants!;
+    this.skipped.push(...tenants);
+    this.steers.push({ skip: tenants });
+    this.tenantVerbs.push({ verb: 'skip', ask: { ...ask, tenants } });
+    return `${tenants.length} tenants are left out.`;
+  }
+
+  #orderRollback(ask: RollbackAsk): string {
+    if (ask.tenants?.length) {
+      this.tenantVerbs.push({ verb: 'rollback', ask: { ...ask, tenants: ask.tenants } });
+      return `${ask.tenants.length} tenants are rolled back, each in a workflow of its own.`;
+    }
+    for (const id of ask.continueSkipping ?? []) this.leaveOut(id);
+    const one = ask.wave ? this.waves.filter((it) => it.plan.name === ask.wave) : undefined;
+    this.order = { waves: one ?? this.waves, scope: one ? 'wave' : 'rollout', automatic: false, force: ask.force ?? false };
+    if (this.open) this.steers.push({ desired: 'abort' });
+    return 'What this rollout applied is taken back, newest wave first.';
+  }
+
+  /** `rollback --continue --skip`: the tenant stays as it is. */
+  leaveOut(id: string): void {
+    for (const wave of this.waves) {
+      const trouble = wave.carry?.troubled[id];
+      if (!wave.carry || trouble?.state !== 'rollbackFailed') continue;
+      wave.carry = {
+        ...wave.carry,
+        totals: { ...wave.carry.totals, rollbackFailed: wave.carry.totals.rollbackFailed - 1, skipped: wave.carry.totals.skipped + 1 },
+        troubled: { ...wave.carry.troubled, [id]: { ...trouble, state: 'skipped' } },
+      };
+      this.skipped.push(id);
+    }
+  }
+
+  /** A tenantWorkflow has resolved its tenant. */
+  resolved(it: TenantResolved): void {
+    this.resolvedNow.push(it);
+    this.changes++;
+    if (this.open?.index === it.wave) {
+      this.steers.push({ resolved: [it] });
+      return;
+    }
+    const wave = this.waves[it.wave];
+    const trouble = wave?.carry?.troubled[it.tenant];
+    if (!wave?.carry || it.resolution === 'failedAgain') return;
+    const from = trouble?.state ?? 'applied';
+    const totals = { ...wave.carry.totals, [from]: wave.carry.totals[from] - 1 };
+    totals[it.resolution] += 1;
+    const troubled = { ...wave.carry.troubled };
+    if (it.resolution === 'applied') delete troubled[it.tenant];
+    else troubled[it.tenant] = { state: it.resolution, code: it.code ?? trouble?.code ?? '', host: trouble?.host ?? '' };
+    wave.carry = { ...wave.carry, totals, troubled };
+  }
+
+  heard(news: WaveNews): void {
+    this.#news = news;
+    this.changes++;
+  }
+
+  // ── What the body does ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Something else than the next wave has to be done. */
+  interrupted(): boolean {
+    return this.desired === 'abort' || this.order !== undefined;
+  }
+
+  nextWave(): WaveRecord | undefined {
+    return this.waves.find((wave) => wave.state !== 'done' && wave.state !== 'skipped');
+  }
+
+  began(wave: WaveRecord, direction: 'up' | 'down', workflowId: string): void {
+    wave.state = direction === 'up' ? 'running' : 'rollingBack';
+    this.open = { index: wave.plan.index, workflowId };
+    this.phase = direction === 'up' ? 'running' : 'rollingBack';
+    this.changes++;
+  }
+
+  ended(wave: WaveRecord, result: WaveResult, nowMs: number): void {
+    this.open = undefined;
+    this.#news = undefined;
+    wave.carry = result.carry;
+    if (result.halt) {
+      wave.state = 'halted';
+      this.halt = { ...result.halt, atMs: nowMs };
+    } else if (result.ended === 'done') {
+      wave.settled = true;
+      wave.state = this.skipWave ? 'skipped' : 'done';
+    }
+    this.skipWave = false;
+    this.changes++;
+  }
+
+  /** What onBreach asks for after a halt that the budget or a divergence caused. */
+  breach(wave: WaveRecord): void {
+    const { onBreach } = this.plan!.summary.policy;
+    if (this.order || (onBreach !== 'rollbackWave' && onBreach !== 'rollbackRollout')) return;
+    const all = onBreach === 'rollbackRollout';
+    this.order = { waves: all ? this.waves : [wave], scope: all ? 'rollout' : 'wave', automatic: true, force: false };
+  }
+
+  /** Every tenant that this rollout moved is back. */
+  allBack(): boolean {
+    return this.waves.every(
+      (wave) =>
+        !wave.carry || (wave.carry.totals.applied === 0 && wave.carry.totals.rollbackFailed === 0 && wave.carry.totals.parked === 0),
+    );
+  }
+
+  unresolved(): number {
+    return unresolved(this.totals());
+  }
+
+  /** Failures that the whole rollout still bears, beyond those of the given wave. */
+  allowance(wave: WaveRecord): number | undefined {
+    const limit = this.plan!.summary.policy.maxFailures;
+    if (limit === undefined) return undefined;
+    const others = this.waves.filter((it) => it !== wave).reduce((n, it) => n + (it.carry ? unresolved(it.carry.totals) : 0), 0);
+    return Math.max(0, limit - others);
+  }
+
+  finish(state: FinalState, nowMs: number): void {
+    this.final = state;
+    this.finishedAtMs = nowMs;
+    this.halt = undefined;
+    this.changes++;
+  }
+
+  // ── What others see ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  state(): RolloutState {
+    if (this.final) return this.final;
+    if (this.phase === 'rollingBack' || this.phase === 'rollbackFailed') return this.phase;
+    if (this.halt) return this.open ? 'draining' : 'halted';
+    if (this.desired === 'abort') return 'draining';
+    if (this.desired === 'pause') return this.open && !this.#news?.drained ? 'draining' : 'paused';
+    if (this.open && this.#news?.stuck && (this.#news.silentHosts.length > 0 || this.#news.filesSinceMs !== undefined)) return 'paused';
+    if (this.phase === 'opening') return 'running';
+    return this.phase;
+  }
+
+  reasons(): Reason[] {
+    if (this.final) return [];
+    const reasons: Reason[] = [];
+    if (this.#pausedBy && this.desired === 'pause')
+      reasons.push({
+        kind: 'operator',
+        text: `${this.#pausedBy.actor} paused it${this.#pausedBy.reason ? `: "${this.#pausedBy.reason}"` : ''}; go on with "flotilla resume"`,
+        clears: 'person',
+        sinceMs: this.#pausedBy.atMs,
+      });
+    if (this.halt)
+      reasons.push({
+        kind:
+          this.halt.code === 'FLT_BUDGET_EXCEEDED'
+            ? 'budget'
+            : this.halt.code === 'FLT_DIVERGED' || this.halt.code === 'FLT_CANARIES_DISAGREE'
+              ? 'divergence'
+              : 'operator',
+        text: this.halt.text,
+        clears: 'person',
+        sinceMs: this.halt.atMs,
+      });
+    for (const refused of this.rollback?.refused ?? [])
+      reasons.push({ kind: 'rollback', text: `not rolled back: ${refused.migration}: ${refused.why}`, clears: 'person' });
+    if (this.phase === 'rollbackFailed')
+      reasons.push({ kind: 'rollback', text: `${this.rollback?.failed.length ?? 0} tenants could not be returned`, clears: 'person' });
+    for (const host of this.#news?.silentHosts ?? [])
+      reasons.push({
+        kind: 'host',
+        text: `${host.host} does not answer (${host.code}); its tenants wait`,
+        clears: 'itself',
+        sinceMs: host.sinceMs,
+        host: host.host,
+      });
+    if (this.#news?.filesSinceMs !== undefined)
+      reasons.push({
+        kind: 'files',
+        text: this.#news.filesText ?? 'no worker has the files of the plan',
+        clears: 'itself',
+        sinceMs: this.#news.filesSinceMs,
+      });
+    if (this.phase === 'awaitingApproval' && this.approvalUntilMs !== undefined)
+      reasons.push({
+        kind: 'approval',
+        text: `wave "${this.nextWave()?.plan.name}" waits for approval`,
+        clears: 'person',
+        untilMs: this.approvalUntilMs,
+      });
+    if (this.phase === 'baking' && this.bakeUntilMs !== undefined)
+      reasons.push({ kind: 'bake', text: 'the bake time runs', clears: 'itself', untilMs: this.bakeUntilMs });
+    return reasons;
+  }
+
+  totals(): Totals {
+    const ofWaves = this.waves.map((wave) => wave.carry?.totals ?? { ...noTotals(), pending: wave.plan.tenants });
+    const sum = addTotals(this.plan?.outside ?? {}, ...ofWaves);
+    if (!this.final) return sum;
+    const untouched = sum.pending + sum.deferred + sum.running;
+    return { ...sum, pending: 0, deferred: 0, running: 0, cancelled: sum.cancelled + untouched };
+  }
+
+  progress(): RolloutProgress {
+    const state = this.state();
+    const awaiting = this.phase === 'awaitingApproval' ? this.nextWave() : undefined;
+    return {
+      fleet: this.#input.fleet,
+      rolloutId: this.#input.rolloutId,
+      planId: this.#input.planId,
+      digest: this.plan?.summary.digest ?? '',
+      actor: this.#input.actor,
+      state,
+      desired: this.desired,
+      reasons: this.reasons(),
+      totals: this.totals(),
+      waves: this.waves.map((wave) => this.#view(wave)),
+      ...(this.open ? { openWave: this.open } : {}),
+      failures: mergeGroups(this.waves.flatMap((wave) => wave.carry?.failures ?? [])),
+      failuresTotal: this.waves.reduce((n, wave) => n + (wave.carry?.failuresTotal ?? 0), 0),
+      startedAtMs: this.startedAtMs,
+      ...(this.finishedAtMs === undefined ? {} : { finishedAtMs: this.finishedAtMs }),
+      ...(awaiting && this.approvalUntilMs !== undefined
+        ? { approval: { wave: awaiting.plan.name, digest: this.plan!.summary.digest, expiresAtMs: this.approvalUntilMs } }
+        : {}),
+      ...(this.rollback ? { rollback: this.rollback } : {}),
+    };
+  }
+
+  #view(wave: WaveRecord): WaveProgress {
+    const baking = this.phase === 'baking' && this.bakingWave() === wave;
+    return {
+      index: wave.plan.index,
+      name: wave.plan.name,
+      direction: wave.state === 'rollingBack' ? 'down' : 'up',
+      state: baking ? 'baking' : wave.state,
+      tenants: wave.plan.tenants,
+      hosts: wave.plan.hosts.length,
+      totals: wave.carry?.totals ?? { ...noTotals(), pending: wave.plan.tenants },
+      maxFailures: wave.maxFailures,
+      maxConcurrency: wave.plan.maxConcurrency,
+      inFlight: 0,
+      failures: wave.carry?.failures ?? [],
+      failuresTotal: wave.carry?.failuresTotal ?? 0,
+      silentHosts: this.open?.index === wave.plan.index ? (this.#news?.silentHosts ?? []) : [],
+    };
+  }
+
+  /** The last wave that settled. */
+  bakingWave(): WaveRecord | undefined {
+    return this.waves.filter((wave) => wave.settled).at(-1);
+  }
+}
+
+export const emptyCarry = (totals: Totals): WaveCarry => ({ totals, hosts: [], troubled: {}, failures: [], failuresTotal: 0 });
+
+function mergeGroups(groups: readonly FailureGroup[]): FailureGroup[] {
+  const merged = new Map<string, FailureGroup>();
+  for (const group of groups) {
+    const has = merged.get(group.code);
+    merged.set(
+      group.code,
+      has ? { ...has, count: has.count + group.count, tenants: [...has.tenants, ...group.tenants].slice(0, 5) } : group,
+    );
+  }
+  return [...merged.values()].sort((a, b) => b.count - a.count);
+}

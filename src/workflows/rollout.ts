@@ -1,0 +1,340 @@
+/**
+ * A rollout, aloud: open the plan, then for each wave approve, run, bake; on a breach roll back or wait for a person; finish with a report.
+ * What it knows is in `RolloutBook`, how a wave runs in `wave.ts`. It never continues-as-new, so messages to it are never lost.
+ */
+
+import { ApplicationFailure } from '@temporalio/common';
+import {
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  ParentClosePolicy,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { workflowIds } from '../domain/ids.js';
+import { type FinalState, isFinal, type RolloutReport, type RolloutState } from '../domain/rollout.js';
+import { controlActivities } from './activity-options.js';
+import { publish, showRollout } from './details.js';
+import {
+  abortSignal,
+  abortUpdate,
+  approveUpdate,
+  explainQuery,
+  HELP,
+  pauseSignal,
+  pauseUpdate,
+  progressQuery,
+  rejectUpdate,
+  resumeUpdate,
+  retryUpdate,
+  rollbackUpdate,
+  skipUpdate,
+  steerSignal,
+  tenantResolvedSignal,
+  waveNewsSignal,
+} from './handlers.js';
+import type { Ask, RolloutInput, RolloutVerb } from './messages.js';
+import { retryParked } from './retry.js';
+import { emptyCarry, RolloutBook, type WaveRecord } from './rollout-book.js';
+import { steadily } from './steady.js';
+import { waveWorkflow } from './wave.js';
+
+export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutReport> {
+  const book = new RolloutBook(input, Date.now());
+  const control = controlActivities(input.taskQueue);
+  let written: RolloutState = 'running';
+  let writing = false;
+  listen();
+  return steadily(
+    tell,
+    () => void book.take('abort', { actor: 'temporal', reason: 'Request Cancellation', requestId: 'request-cancellation' }, Date.now()),
+  );
+
+  async function tell(): Promise<RolloutReport> {
+    void keepBooks();
+    book.adopt(await control.openRollout(input));
+    for (;;) {
+      if (book.desired === 'abort') return finish('aborted');
+      else if (book.order) await rollBack();
+      else if (book.halt || book.phase === 'rollbackFailed') await decision();
+      else if (book.nextWave()) await advance(book.nextWave()!);
+      else break;
+      if (book.phase === 'running' && !book.halt && book.rollback && book.rollback.scope === 'rollout' && book.allBack())
+        return finish('rolledBack');
+    }
+    return finish(book.unresolved() > 0 ? 'completedWithFailures' : 'succeeded');
+  }
+
+  async function advance(wave: WaveRecord): Promise<void> {
+    if (!wave.approved) await approval(wave);
+    await unpaused();
+    if (book.halt || book.interrupted()) return;
+    if (!wave.settled) await run(wave, 'up');
+    if (book.halt) return book.breach(wave);
+    if (wave.settled && !book.interrupted()) await bake(wave);
+  }
+
+  async function run(wave: WaveRecord, direction: 'up' | 'down'): Promise<Awaited<ReturnType<typeof waveWorkflow>>> {
+    const { index, name } = wave.plan;
+    const workflowId = (direction === 'up' ? workflowIds.wave : workflowIds.waveDown)(input.fleet, input.rolloutId, index, name);
+    const carry = wave.carry;
+    book.began(wave, direction, workflowId);
+    publish({ wave: name });
+    const child = await startChild(waveWorkflow, {
+      workflowId,
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      staticSummary:
+        direction === 'up'
+          ? `wave ${name}: ${wave.plan.tenants} tenants on ${wave.plan.hosts.length} hosts, ${wave.maxFailures} may fail`
+          : `rolls wave ${name} back`,
+      typedSearchAttributes: workflowInfo().typedSearchAttributes,
+      args: [
+        {
+          fleet: input.fleet,
+          rolloutId: input.rolloutId,
+          planId: input.planId,
+          digest: book.plan!.summary.digest,
+          taskQueue: input.taskQueue,
+          actor: input.actor,
+          // The way down visits the tenants that the way up has dispatched, and no others
+          wave:
+            direction === 'up'
+              ? wave.plan
+              : {
+                  ...wave.plan,
+                  hosts: wave.plan.hosts.map((host) => ({
+                    ...host,
+                    tenants: carry?.hosts.find((it) => it.host === host.host)?.cursor ?? 0,
+                  })),
+                },
+          direction,
+          policy: book.plan!.summary.policy,
+          ...(input.tuning ? { tuning: input.tuning } : {}),
+          ...(carry ? { carry: direction === 'up' ? carry : { ...carry, hosts: [] } } : {}),
+          maxFailures: wave.maxFailures,
+          ...(book.allowance(wave) === undefined ? {} : { rolloutAllowance: book.allowance(wave)! }),
+          paused: book.desired === 'pause',
+          skip: book.skipped,
+          force: book.order?.force ?? false,
+        },
+      ],
+    });
+    const result = await child.result();
+    const kept = direction === 'down' ? { ...result, carry: { ...result.carry, hosts: carry?.hosts ?? [] } } : result;
+    book.ended(wave, kept, Date.now());
+    return kept;
+  }
+
+  async function bake(wave: WaveRecord): Promise<void> {
+    const last = book.nextWave() === undefined;
+    const ms = wave.plan.bakeMs + (last ? book.plan!.summary.policy.finalBakeMs : 0);
+    if (ms === 0 || wave.plan.tenants === 0) return;
+    book.phase = 'baking';
+    book.skipBake = false;
+    book.bakeUntilMs = Date.now() + ms;
+    book.changes++;
+    const timer = new CancellationScope();
+    const slept = timer.run(() => sleep(ms, { summary: `bake after wave ${wave.plan.name}` })).catch(() => undefined);
+    await Promise.race([slept, condition(() => book.skipBake || book.interrupted())]);
+    timer.cancel();
+    await slept;
+    await unpaused();
+    book.phase = 'running';
+    book.bakeUntilMs = undefined;
+    book.changes++;
+  }
+
+  async function approval(wave: WaveRecord): Promise<void> {
+    const { approvalTimeoutMs } = book.plan!.summary.policy;
+    book.phase = 'awaitingApproval';
+    book.approvalUntilMs = Date.now() + approvalTimeoutMs;
+    book.changes++;
+    const answered = await condition(() => wave.approved || book.halt !== undefined || book.interrupted(), approvalTimeoutMs);
+    if (!answered) book.halt = { code: 'FLT_REFUSED', text: `nobody approved wave "${wave.plan.name}" in time`, atMs: Date.now() };
+    book.phase = 'running';
+    book.approvalUntilMs = undefined;
+    book.changes++;
+  }
+
+  function unpaused(): Promise<void> {
+    return condition(() => book.desired !== 'pause' || book.halt !== undefined || book.interrupted());
+  }
+
+  /** Latched: nothing goes on until somebody resumes, rolls back or aborts. */
+  function decision(): Promise<void> {
+    return condition(
+      () => book.desired === 'abort' || book.order !== undefined || (book.halt === undefined && book.phase !== 'rollbackFailed'),
+    );
+  }
+
+  /** Newest wave first, each tenant by its own ledger; what cannot be returned is named, the others go on. */
+  async function rollBack(): Promise<void> {
+    const { waves, scope, automatic, force } = book.order!;
+    const halted = book.halt;
+    if (!force) {
+      const { refused } = await control.judgeRollback({ planId: input.planId, rolloutId: input.rolloutId });
+      if (refused.length > 0) {
+        book.rollback = { scope, automatic, refused, failed: [] };
+        book.halt = halted ?? {
+          code: 'FLT_IRREVERSIBLE',
+          text: `the rollback was refused: ${refused.map((it) => it.migration).join(', ')}`,
+          atMs: Date.now(),
+        };
+        book.phase = 'running';
+        book.order = undefined;
+        book.changes++;
+        return;
+      }
+    }
+    const failed: { tenant: string; code: string }[] = [];
+    book.rollback = { scope, automatic, refused: [], failed };
+    book.halt = undefined;
+    for (const wave of [...waves].reverse()) {
+      if (!wave.carry || (wave.state === 'rolledBack' && wave.carry.totals.rollbackFailed === 0) || book.desired === 'abort') continue;
+      const result = await run(wave, 'down');
+      failed.push(...result.rollbackFailed);
+      await dismissReturned(wave);
+      wave.state = 'rolledBack';
+      wave.settled = false;
+    }
+    book.order = undefined;
+    book.phase = failed.length > 0 ? 'rollbackFailed' : 'running';
+    if (failed.length === 0 && book.allBack()) book.rollback = { ...book.rollback, scope: 'rollout' };
+    else if (failed.length === 0)
+      book.halt = { ...(halted ?? { code: 'FLT_REFUSED', text: 'a wave was rolled back; earlier waves stay applied' }), atMs: Date.now() };
+    book.changes++;
+  }
+
+  /** Parked tenants of the wave that are back, or had nothing to take back, need nobody any more. */
+  async function dismissReturned(wave: WaveRecord): Promise<void> {
+    const carry = wave.carry ?? emptyCarry(book.totals());
+    const ids = Object.entries(carry.troubled)
+      .filter(([, it]) => it.state === 'parked' || it.state === 'rolledBack')
+      .map(([id]) => id);
+    if (ids.length === 0) return;
+    await control.dismissTenants({ fleet: input.fleet, tenants: ids, reason: 'rolled back' });
+    const parked = ids.filter((id) => carry.troubled[id]!.state === 'parked');
+    await control.markTenants({ rolloutId: input.rolloutId, tenants: parked, state: 'failed' });
+    const troubled = { ...carry.troubled };
+    for (const id of parked) troubled[id] = { ...troubled[id]!, state: 'failed' };
+    wave.carry = {
+      ...carry,
+      troubled,
+      totals: { ...carry.totals, parked: carry.totals.parked - parked.length, failed: carry.totals.failed + parked.length },
+    };
+  }
+
+  async function finish(state: FinalState): Promise<RolloutReport> {
+    book.finish(state, Date.now());
+    await condition(() => !writing);
+    await write();
+    const report: RolloutReport = { ...book.progress(), finalState: state, durationMs: Date.now() - book.startedAtMs };
+    await control.closeRollout({ fleet: input.fleet, rolloutId: input.rolloutId, finalState: state, progress: report });
+    if (state === 'succeeded') return report;
+    // Failed, so that the UI shows it red
+    throw ApplicationFailure.create({ type: state, message: `The rollout ended ${state}.`, details: [report], nonRetryable: true });
+  }
+
+  /** Carries out what the handlers decided: handlers stay synchronous, so none is ever in flight when the rollout ends. */
+  async function keepBooks(): Promise<void> {
+    for (let seen = -1; !isFinal(book.state()); ) {
+      await condition(() => book.changes !== seen);
+      seen = book.changes;
+      if (isFinal(book.state())) return;
+      writing = true;
+      await steer();
+      await write();
+      writing = false;
+    }
+  }
+
+  async function steer(): Promise<void> {
+    for (let next = book.steers.shift(); next; next = book.steers.shift()) {
+      if (!book.open) continue;
+      await getExternalWorkflowHandle(book.open.workflowId)
+        .signal(steerSignal, next)
+        .catch(() => undefined); // the wave has just ended: its result says what it did
+    }
+    for (let next = book.tenantVerbs.shift(); next; next = book.tenantVerbs.shift()) {
+      const { verb, ask } = next;
+      if (verb === 'rollback') await parkForRollback(ask.tenants);
+      await control.signalTenants({ ...ask, fleet: input.fleet, verb });
+    }
+    for (let ask = book.retries.shift(); ask; ask = book.retries.shift()) void retryParked(input, book, ask).catch(() => undefined);
+  }
+
+  /** A tenant that is not parked gets a workflow of its own first, which then takes it back. */
+  async function parkForRollback(tenants: readonly string[]): Promise<void> {
+    for (const wave of book.waves)
+      for (const { host, cell } of wave.plan.hosts)
+        await control.parkTenants({
+          fleet: input.fleet,
+          rolloutId: input.rolloutId,
+          planId: input.planId,
+          wave: wave.plan.index,
+          cell,
+          taskQueue: input.taskQueue,
+          tenants: (
+            await control.findParked({
+              fleet: input.fleet,
+              rolloutId: input.rolloutId,
+              tenants,
+              host,
+              states: ['applied'],
+              wave: wave.plan.index,
+            })
+          ).map((it) => ({
+            tenant: it.tenant,
+            host: it.host,
+            code: 'FLT_REFUSED',
+            message: `${it.tenant}: to be rolled back.`,
+            partial: false,
+          })),
+        });
+  }
+
+  async function write(): Promise<void> {
+    const state = book.state();
+    const progress = book.progress();
+    setCurrentDetails(showRollout(progress));
+    if (state === written && book.events.length === 0) return;
+    if (state !== written) publish({ state });
+    written = state;
+    await control.recordRollout({ fleet: input.fleet, rolloutId: input.rolloutId, state, events: book.events.splice(0), progress });
+  }
+
+  function listen(): void {
+    const take = (verb: RolloutVerb) => (ask: Ask) => book.take(verb, ask, Date.now());
+    const with_ = (verb: RolloutVerb) => ({ validator: (ask: Ask) => book.validate(verb, ask), description: HELP[verb] });
+    setHandler(pauseUpdate, take('pause'), with_('pause'));
+    setHandler(resumeUpdate, take('resume'), with_('resume'));
+    setHandler(approveUpdate, take('approve'), with_('approve'));
+    setHandler(rejectUpdate, take('reject'), with_('reject'));
+    setHandler(skipUpdate, take('skip'), with_('skip'));
+    setHandler(retryUpdate, take('retry'), with_('retry'));
+    setHandler(abortUpdate, take('abort'), with_('abort'));
+    setHandler(rollbackUpdate, take('rollback'), with_('rollback'));
+    setHandler(pauseSignal, (ask) => signalled('pause', ask), { description: HELP.pause });
+    setHandler(abortSignal, (ask) => signalled('abort', ask), { description: HELP.abort });
+    setHandler(tenantResolvedSignal, (it) => {
+      if (it.rolloutId === input.rolloutId) book.resolved(it);
+    });
+    setHandler(waveNewsSignal, (news) => book.heard(news));
+    setHandler(progressQuery, () => book.progress(), { description: HELP.progress });
+    setHandler(explainQuery, () => book.reasons(), { description: HELP.explain });
+  }
+
+  /** A signal cannot be refused with an answer: what does not fit is left alone. */
+  function signalled(verb: 'pause' | 'abort', ask: Ask): void {
+    try {
+      book.validate(verb, ask);
+    } catch {
+      return;
+    }
+    book.take(verb, ask, Date.now());
+  }
+}
