@@ -59,7 +59,7 @@ async function start(session: Session, planId: string | undefined, flags: StartF
   const follows = (flags.wait || flags.watch) && 'rollout' in result;
   if (!follows) {
     out.result('start', startBody(result), (style) => renderStart(result, style));
-    return EXIT.ok;
+    return result.outcome === 'declined' ? EXIT.refused : EXIT.ok;
   }
 
   const watcher = flags.watch || (!out.json && process.stdout.isTTY) ? await createWatcher(out) : undefined;

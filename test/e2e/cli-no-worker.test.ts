@@ -35,7 +35,7 @@ async function setup({ rollout = true } = {}) {
 }
 
 it.each(['pause', 'abort'])(
-  'hands in %s durably and says that it is pending, with exit 6; a repeat with the same id is the same request',
+  'hands in %s durably and says that it is pending, with exit 6',
   async (verb) => {
     const { fleet, events } = await setup();
     const first = await fleet.cli([verb, '--json', '--reason', 'looking', '--request-id', 'ops-1']);
