@@ -53,7 +53,8 @@ export async function runDev(options: DevOptions): Promise<void> {
         namespace,
         dbFile: join(folder, 'temporal.db'),
         path: options.environment.path,
-        onTry: (what) => print(`looking for Temporal: ${what}`),
+        // Looking on this machine takes no time; the others take minutes
+        onTry: (what) => (/download|go install/.test(what) ? print(`Temporal server, once: ${what}`) : undefined),
         ...given('bin', options.environment.temporalBin),
         ...given('cacheHome', options.environment.cacheHome),
         ...given('port', options.temporalPort),
