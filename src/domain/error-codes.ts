@@ -129,6 +129,22 @@ export const ERROR_CODES = {
     'Add the host to the config, or correct the tenant source.',
   ),
   FLT_UNKNOWN_TENANT: row('PreflightError', 'no', 'stops', 3, 'A named tenant is not in the fleet.', 'See "flotilla tenants".'),
+  FLT_UNMATCHED_TENANTS: row(
+    'PreflightError',
+    'no',
+    'stops',
+    3,
+    'Pending tenants are in no wave of the strategy.',
+    'Add a wave without a selector, or set unmatched: "remainder" or "ignore".',
+  ),
+  FLT_TOLERANCE_ZERO: row(
+    'PreflightError',
+    'no',
+    'none',
+    3,
+    'A percentage of failures resolves to 0 tenants.',
+    'Give maxFailures as an integer, or make the wave larger.',
+  ),
   FLT_SCHEMA_MISSING: row(
     'MigrationError',
     'no',

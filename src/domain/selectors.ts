@@ -1,0 +1,29 @@
+/** Which tenants a selector means: Kubernetes-style labels; `id` and `host` are labels that every tenant has. */
+
+import type { Selector } from '../spec/strategy.js';
+
+export interface Selectable {
+  readonly id: string;
+  readonly host: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** True when every part of the selector fits; an empty selector fits everything. */
+export function matchesSelector(selector: Selector, tenant: Selectable): boolean {
+  const label = (key: string): string | undefined => (key === 'id' ? tenant.id : key === 'host' ? tenant.host : tenant.labels?.[key]);
+  if (selector.names && !selector.names.includes(tenant.id)) return false;
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (label(key) !== value) return false;
+  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
+    const value = label(key);
+    switch (operator) {
+      case 'In':
+        return value !== undefined && values.includes(value);
+      case 'NotIn':
+        return value === undefined || !values.includes(value);
+      case 'Exists':
+        return value !== undefined;
+      case 'DoesNotExist':
+        return value === undefined;
+    }
+  });
+}
