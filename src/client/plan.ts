@@ -4,6 +4,7 @@ import { type PlanInput, WORKFLOWS } from '../workflows/messages.js';
 import { freshId } from './ask.js';
 import type { AskOptions, ClientContext } from './context.js';
 import { guarded } from './errors.js';
+import { tellProgress } from './plan-progress.js';
 import { resultOfTaken } from './probe.js';
 import { searchAttribute } from './search-attributes.js';
 
@@ -23,6 +24,8 @@ export interface PlanOptions extends AskOptions {
   readonly onBreach?: PlanInput['onBreach'];
   /** Only say what is pending; freeze nothing. @defaultValue false */
   readonly check?: boolean;
+  /** Told about once a second what the planning is doing. */
+  readonly onProgress?: (text: string) => void;
   /** Stops waiting; the planning itself ends by itself. */
   readonly signal?: AbortSignal;
 }
@@ -67,5 +70,11 @@ async function runPlan(context: ClientContext, mode: PlanInput['mode'], planId: 
       staticSummary: `plan ${planId} of ${context.fleet}, asked by ${actor}`,
     }),
   );
-  return resultOfTaken<PlanSummary>(context, handle, options.signal);
+  const over = new AbortController();
+  if (options.onProgress) void tellProgress(handle, options.onProgress, over.signal);
+  try {
+    return await resultOfTaken<PlanSummary>(context, handle, options.signal);
+  } finally {
+    over.abort();
+  }
 }

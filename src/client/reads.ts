@@ -36,7 +36,8 @@ export async function audit(
   return askAdmin(context, 'audit', { limit, ...(after ? { after } : {}), ...(rolloutId ? { rolloutId } : {}) });
 }
 
-export interface TenantsOptions extends Pick<PlanOptions, 'tenants' | 'selector' | 'to' | 'expect' | 'expectTimeoutMs' | 'signal'> {
+export interface TenantsOptions
+  extends Pick<PlanOptions, 'tenants' | 'selector' | 'to' | 'expect' | 'expectTimeoutMs' | 'onProgress' | 'signal'> {
   /** At most this many. @defaultValue all */
   readonly limit?: number;
 }

@@ -22,6 +22,7 @@ import { workflowUrl } from './ui-url.js';
 
 const PROGRESS_WITHIN_MS = 3_000;
 const WAVE_WITHIN_MS = 2_000;
+const NEVER_OPENED: readonly string[] = ['FLT_PLAN_NOT_FOUND', 'FLT_PLAN_STALE'];
 
 /**
  * Where a rollout stands: the open one, else the latest; null when this fleet never had one. Changes nothing.
@@ -31,7 +32,7 @@ const WAVE_WITHIN_MS = 2_000;
 export async function status(context: ClientContext, rolloutId?: string): Promise<RolloutStatus | null> {
   const run = await latestRun(context);
   if (run && (rolloutId === undefined || run.rolloutId === rolloutId))
-    return run.open ? openStatus(context, run) : closedStatus(context, run);
+    return run.open ? openStatus(context, run) : closedOrRecorded(context, run, rolloutId);
   return recordedStatus(context, rolloutId);
 }
 
@@ -74,6 +75,17 @@ function unansweredStatus(context: ClientContext, run: RolloutRun, url: string |
     },
     { source: 'temporal', url, nowMs: Date.now() },
   );
+}
+
+/** A start whose plan could not be opened never was a rollout: unless it is asked for by its id, the latest one on record is meant. */
+async function closedOrRecorded(context: ClientContext, run: RolloutRun, rolloutId: string | undefined): Promise<RolloutStatus | null> {
+  try {
+    return await closedStatus(context, run);
+  } catch (error) {
+    if (rolloutId === undefined && error instanceof FlotillaError && NEVER_OPENED.includes(error.code))
+      return recordedStatus(context, undefined);
+    throw error;
+  }
 }
 
 /** How a closed rollout ended. A rollout that ended otherwise than `succeeded` is a failed workflow that carries its report. */

@@ -11,7 +11,7 @@ export function register(program: Command): void {
     .addHelpText('after', '\nExit 0: all is well. Exit 3: a check failed.')
     .action((flags: { fix?: boolean }, command: Command) =>
       runSession(command, 'doctor', async ({ client, config, out }) => {
-        const { ok, checks } = await busy('checking', !out.json, client.doctor(flags));
+        const { ok, checks } = await busy('checking', !out.json, () => client.doctor(flags));
         const all = [{ name: 'config', ok: true, detail: config.path }, ...checks];
         out.result('doctor', { ok, checks: all }, (style) => renderDoctor(all, style));
         return ok ? EXIT.ok : EXIT.refused;

@@ -14,8 +14,9 @@ export function register(program: Command): void {
     .option('--canaries', 'list every canary')
     .action((flags: PlanFlags & { check?: boolean; canaries?: boolean }, command: Command) =>
       runSession(command, 'plan', async ({ client, config, out, ask, signal }) => {
-        const planning = client.plan({ ...planOptions(flags, config), ...ask, signal, check: flags.check ?? false });
-        const plan = await busy('planning', !out.json, planning);
+        const plan = await busy('planning', !out.json, (onProgress) =>
+          client.plan({ ...planOptions(flags, config), ...ask, signal, onProgress, check: flags.check ?? false }),
+        );
         const refusal = planRefusal(plan);
         out.result('plan', planBody(plan), (style) => renderPlan(plan, style, { allCanaries: flags.canaries ?? false }), refusal);
         if (refusal) return exitOfError(refusal.code);

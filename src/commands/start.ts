@@ -7,7 +7,7 @@ import { plural } from './render/format.js';
 import { renderPlan, renderUpToDate } from './render/plan.js';
 import { renderRollout } from './render/rollout.js';
 import type { Style } from './render/style.js';
-import { busy } from './shared/busy.js';
+import { startBusy } from './shared/busy.js';
 import { confirm } from './shared/confirm.js';
 import { addPlanFlags, durationFlag, type PlanFlags, planOptions } from './shared/plan-options.js';
 import { runSession, type Session } from './shared/session.js';
@@ -42,20 +42,22 @@ async function start(session: Session, planId: string | undefined, flags: StartF
   // Without a terminal the answer is known before anything is planned.
   if (mayAsk && config.fleet.environment === PRODUCTION && !out.interactive)
     await confirm('This changes production.', { interactive: false, flag: '--yes' });
+  const planning = await startBusy('planning', !out.json);
   const starting = client.start({
     ...planOptions(flags, config),
     ...ask,
     signal,
+    onProgress: planning.tell,
     replace: flags.replace ?? false,
     ...(planId === undefined ? {} : { planId }),
     confirm: async (plan) => {
+      planning.done();
       if (!mayAsk || plan.environment !== PRODUCTION) return true;
       if (out.interactive) process.stdout.write(renderPlan(plan, out.style));
       return confirm(`Migrate ${plural(plan.totals.pending, 'tenant')} of ${plan.fleet} in production?`, { ...out, flag: '--yes' });
     },
   });
-  const mayPrompt = mayAsk && config.fleet.environment === PRODUCTION;
-  const result = await busy('planning', !out.json && !mayPrompt, starting);
+  const result = await starting.finally(planning.done);
   const follows = (flags.wait || flags.watch) && 'rollout' in result;
   if (!follows) {
     out.result('start', startBody(result), (style) => renderStart(result, style));

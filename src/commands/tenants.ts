@@ -26,13 +26,15 @@ export function register(program: Command): void {
     .action((flags: TenantsFlags, command: Command) =>
       runSession(command, 'tenants', async ({ client, out, signal }) => {
         const limit = flags.limit ?? (out.json || !process.stdout.isTTY ? undefined : SHOWN);
-        const scanning = client.tenants({
-          signal,
-          ...(flags.tenant ? { tenants: flags.tenant } : {}),
-          ...(flags.selector ? { selector: flags.selector } : {}),
-          ...(limit === undefined ? {} : { limit }),
-        });
-        const { scan, tenants } = await busy('looking at the tenants', !out.json, scanning);
+        const { scan, tenants } = await busy('looking at the tenants', !out.json, (onProgress) =>
+          client.tenants({
+            signal,
+            onProgress,
+            ...(flags.tenant ? { tenants: flags.tenant } : {}),
+            ...(flags.selector ? { selector: flags.selector } : {}),
+            ...(limit === undefined ? {} : { limit }),
+          }),
+        );
         const refusal = planRefusal(scan);
         out.result(
           'tenants',

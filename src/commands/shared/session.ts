@@ -45,11 +45,14 @@ export async function runSession(command: Command, kind: DocumentKind, work: (se
     const config = await loadConfig(globals.config ?? environment.config, process.cwd());
     useLocalStack(config.baseDir);
     fleet = config.fleet.name;
+    const { localUiUrl } = await import('./local-ui.js');
+    const uiUrl = localUiUrl(config);
     const actor = globals.actor ?? environment.actor;
     client = await sdk.FlotillaClient.connect({
       fleet,
       taskQueue: config.taskQueue,
       actor,
+      ...(uiUrl ? { uiUrl } : {}),
       ...(config.fleet.temporal?.address ? { address: config.fleet.temporal.address } : {}),
       ...(config.fleet.temporal?.namespace ? { namespace: config.fleet.temporal.namespace } : {}),
     });
