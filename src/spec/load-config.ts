@@ -64,6 +64,8 @@ export async function loadConfig(given: string | undefined, cwd: string): Promis
       interopDefault: true,
       alias: selfAlias(),
       tsconfigPaths: true,
+      // Built JavaScript is loaded as it is: transforming our own client for each config would take seconds
+      tryNative: true,
     });
     raw = await jiti.import(path, { default: true });
   } catch (error) {
