@@ -44,6 +44,8 @@ export async function wait(context: ClientContext, options: WaitOptions = {}): P
   const stop = () => ended.abort();
   options.signal?.addEventListener('abort', stop, { once: true });
   let watching = false;
+  // A halt stands for a moment before the automatic rollback takes over: only one that is still there at the next reading counts.
+  let seenWaiting: RolloutStatus['state'] | undefined;
   try {
     for (;;) {
       if (options.signal?.aborted) throw new Detached();
@@ -61,7 +63,10 @@ export async function wait(context: ClientContext, options: WaitOptions = {}): P
         rolloutId ??= at.rolloutId;
         options.onStatus?.(at);
         if (!at.open) return { status: at, why: 'ended', exitCode: exitOfState(at.state) };
-        if (at.needsPerson && options.untilNeedsPerson !== false) return { status: at, why: 'needsPerson', exitCode: EXIT.needsPerson };
+        const waitsForPerson = at.needsPerson && options.untilNeedsPerson !== false;
+        if (waitsForPerson && (seenWaiting === at.state || at.state === 'awaitingApproval'))
+          return { status: at, why: 'needsPerson', exitCode: EXIT.needsPerson };
+        seenWaiting = waitsForPerson ? at.state : undefined;
         if (Date.now() >= deadline) return { status: at, why: 'timedOut', exitCode: EXIT.stillGoing };
         if (!watching) {
           watching = true;
