@@ -2,6 +2,7 @@
 
 import { EXIT, type ExitCode, exitOfError } from '../../client/exit-codes.js';
 import { FlotillaError } from '../../domain/errors.js';
+import { clip, wrap } from '../render/format.js';
 
 export interface ErrorDocument {
   readonly code: string;
@@ -34,24 +35,34 @@ export function toErrorDocument(error: unknown): ErrorDocument & { readonly exit
   };
 }
 
+const WIDTH = 80;
+const LABEL = 13;
+
 /** `CODE  message`, then one line per detail, then what to do and the exit code. */
 export function renderError({ code, message, remedy, details, exit }: ErrorDocument & { readonly exit: number }): string {
-  const lines = [`${code}  ${message}`];
-  for (const [key, value] of Object.entries(details)) {
-    if (value === undefined || value === null) continue;
-    const items = Array.isArray(value) ? value : [value];
-    for (const item of items)
-      lines.push(`  ${key.padEnd(10)} ${typeof item === 'object' ? describe(item as Record<string, unknown>) : item}`);
-  }
-  lines.push(`  ${'do'.padEnd(10)} ${remedy} Exit ${exit}.`);
-  return `${lines.join('\n')}\n`;
+  // A message of several lines lists its details itself.
+  const listed = message.includes('\n');
+  const lines = Object.entries(details).flatMap(([key, value]) => {
+    if (value === undefined || value === null || (listed && Array.isArray(value))) return [];
+    return (Array.isArray(value) ? value : [value]).map((item) => row(key, describe(item)));
+  });
+  return `${[`${code}  ${message}`, ...lines, row('do', `${remedy} Exit ${exit}.`)].join('\n')}\n`;
 }
 
-const describe = (item: Record<string, unknown>): string =>
-  Object.entries(item)
+const row = (label: string, text: string): string =>
+  `  ${label.padEnd(LABEL - 3)} ${wrap(clip(text, 600), WIDTH - LABEL, ' '.repeat(LABEL))}`;
+
+/** Findings read as sentences; other objects as `key: value`. */
+function describe(item: unknown): string {
+  if (typeof item !== 'object' || item === null) return String(item);
+  const { code, message, sample, ...rest } = item as Record<string, unknown>;
+  if (typeof code === 'string' && typeof message === 'string')
+    return `${code}: ${message}${Array.isArray(sample) && sample.length ? ` (${sample.join(', ')})` : ''}`;
+  return Object.entries({ ...(code === undefined ? {} : { code }), ...(message === undefined ? {} : { message }), ...rest })
     .filter(([, value]) => value !== undefined && value !== null)
     .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
     .join(', ');
+}
 
 /** Prints the error where it belongs (JSON on stdout, text on stderr) and returns the exit code. */
 export function printError(
