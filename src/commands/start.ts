@@ -64,7 +64,7 @@ async function start(session: Session, planId: string | undefined, flags: StartF
     return result.outcome === 'declined' ? EXIT.refused : EXIT.ok;
   }
 
-  const watcher = flags.watch || (!out.json && process.stdout.isTTY) ? await createWatcher(out) : undefined;
+  const watcher = flags.watch || (!out.json && process.stdout.isTTY) ? await createWatcher(session) : undefined;
   let waited: WaitResult;
   try {
     waited = await client.wait({

@@ -42,7 +42,7 @@ async function status(session: Session, rolloutId: string | undefined, flags: St
     return EXIT.ok;
   }
   if (flags.watch && at.open) {
-    const watcher = await createWatcher(out);
+    const watcher = await createWatcher(session);
     try {
       await client.wait({ rolloutId: at.rolloutId, signal, untilNeedsPerson: false, onStatus: watcher.show });
     } finally {

@@ -12,8 +12,9 @@ export function register(program: Command): void {
     .option('--timeout <duration>', 'exit 6 when it is still going after this long', durationFlag)
     .option('--watch', 'show it while waiting')
     .action((rolloutId: string | undefined, flags: { timeout?: number; watch?: boolean }, command: Command) =>
-      runSession(command, 'wait', async ({ client, out, signal }) => {
-        const watcher = flags.watch || (!out.json && process.stdout.isTTY) ? await createWatcher(out) : undefined;
+      runSession(command, 'wait', async (session) => {
+        const { client, out, signal } = session;
+        const watcher = flags.watch || (!out.json && process.stdout.isTTY) ? await createWatcher(session) : undefined;
         try {
           const result = await client.wait({
             signal,

@@ -18,6 +18,8 @@ export interface Session {
   readonly out: Output;
   /** Fires on Ctrl-C: stop waiting, change nothing. */
   readonly signal: AbortSignal;
+  /** The same as Ctrl-C. */
+  readonly detach: () => void;
   /** actor, reason and requestId as given. */
   readonly ask: { readonly actor: string; readonly reason?: string; readonly requestId?: string };
 }
@@ -62,6 +64,7 @@ export async function runSession(command: Command, kind: DocumentKind, work: (se
       globals,
       out: createOutput({ json: globals.json, fleet }),
       signal: interrupt.signal,
+      detach: onInterrupt,
       ask: {
         actor,
         ...(globals.reason === undefined ? {} : { reason: globals.reason }),
