@@ -95,6 +95,14 @@ export const ERROR_CODES = {
     'A part of the local stack did not start, or ended by itself.',
     'See the named log file; then run "flotilla dev" again.',
   ),
+  FLT_DEMO_FAILED: row(
+    'PreflightError',
+    'no',
+    'stops',
+    1,
+    'The demo did not come out as it should.',
+    'See the logs in the folder that it names; then run it again.',
+  ),
   // Before it runs
   FLT_DUPLICATE_TENANT: row(
     'PreflightError',
@@ -119,6 +127,14 @@ export const ERROR_CODES = {
     3,
     'A tenant source, or the selection, holds no tenant.',
     'Check the glob, the query or the selector; see "flotilla tenants".',
+  ),
+  FLT_UNRESOLVED_FAILURE: row(
+    'PreflightError',
+    'no',
+    'none',
+    3,
+    'An older rollout left the tenant unclear: partly migrated, partly rolled back, or of unknown outcome.',
+    'Retry, skip or roll it back first; see "flotilla status --tenant T".',
   ),
   FLT_UNKNOWN_HOST: row(
     'PreflightError',
