@@ -6,9 +6,8 @@ export async function up(knex: Knex): Promise<void> {
     create table plan (
       id text primary key,
       fleet text not null,
-      mode text not null,
-      actor text not null,
       created_at timestamptz not null default now(),
+      whole boolean not null default false,
       digest text,
       summary jsonb
     )`);
@@ -52,7 +51,7 @@ export async function up(knex: Knex): Promise<void> {
     create table rollout_tenant (
       rollout_id text not null references rollout on delete cascade,
       tenant_id text not null,
-      wave int not null,
+      wave int,
       host text not null,
       state text not null,
       code text,

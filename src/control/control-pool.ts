@@ -1,13 +1,14 @@
 /** The pool of connections to the control database. Every store below takes one; its search_path is the control schema alone. */
 
 import pg from 'pg';
+import { parseIntoClientConfig } from 'pg-connection-string';
 import { FlotillaError } from '../domain/errors.js';
 
 export type ControlPool = pg.Pool;
 
 export interface ControlPoolOptions {
-  /** Answers the connection string; asked for each new pool only, since pg keeps it. */
-  readonly connectionString: string;
+  /** Answers the connection string. Address and user are read once, the password again for each new connection, so that it may rotate. */
+  readonly resolve: () => Promise<string>;
   /** @defaultValue flotilla */
   readonly schema: string;
   /** @defaultValue 10 */
@@ -17,15 +18,18 @@ export interface ControlPoolOptions {
 /** Lost and unreachable servers: worth another try by Temporal. */
 const UNAVAILABLE = /^(08|57P0|53300|ECONN|ENOTFOUND|ETIMEDOUT|EPIPE|EHOSTUNREACH)/;
 
-export function createControlPool(options: ControlPoolOptions): ControlPool {
-  const quoted = options.schema.replaceAll('\\', '\\\\').replaceAll(' ', '\\ ');
+/** Makes no connection yet. @throws FLT_REFERENCE_UNRESOLVED */
+export async function createControlPool(options: ControlPoolOptions): Promise<ControlPool> {
+  const { password, ...config } = parseIntoClientConfig(await options.resolve());
+  const path = options.schema.replaceAll('"', '""').replaceAll('\\', '\\\\').replaceAll(' ', '\\ ');
   const pool = new pg.Pool({
-    connectionString: options.connectionString,
+    ...config,
+    ...(password === undefined ? {} : { password: async () => String(parseIntoClientConfig(await options.resolve()).password ?? '') }),
     max: options.max ?? 10,
     application_name: 'flotilla control',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
-    options: `-c search_path="${quoted}"`,
+    options: `${config.options ?? ''} -c search_path="${path}"`,
   });
   pool.on('error', () => undefined); // an idle connection that breaks is replaced by the next query
   return pool;

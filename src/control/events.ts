@@ -10,6 +10,7 @@ export interface EventRow {
   readonly verb: string;
   readonly reason: string | null;
   readonly subject: string | null;
+  readonly requestId: string;
 }
 
 /** Adds events; one per request id and verb, so that a repeat adds nothing. */
@@ -49,7 +50,7 @@ export async function eventsPage(
 ): Promise<readonly EventRow[]> {
   return ask<EventRow>(
     pool,
-    `select id::text, rollout_id "rolloutId", at, actor, verb, reason, subject from event
+    `select id::text, rollout_id "rolloutId", at, actor, verb, reason, subject, request_id "requestId" from event
      where fleet = $1 and ($2::text is null or rollout_id = $2) and ($3::bigint is null or id < $3) order by id desc limit $4`,
     [fleet, filter.rolloutId ?? null, filter.before ?? null, limit],
   );

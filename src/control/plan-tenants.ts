@@ -1,6 +1,6 @@
 /** The tenants of a plan: staged by discovery, completed by the scan, placed into waves when the plan is frozen. All in bulk. */
 
-import type { Lifecycle, TenantRef, Totals } from '../domain/tenant.js';
+import type { Lifecycle, TenantRef, TenantState, Totals } from '../domain/tenant.js';
 import { ask, type ControlPool } from './control-pool.js';
 
 /** Replaces what this cell staged before, so that a repeat stages once. Answers ids that another cell staged already. */
@@ -136,18 +136,34 @@ export async function countStates(pool: ControlPool, planId: string): Promise<Pa
   return Object.fromEntries(rows.map((row) => [row.state, row.n]));
 }
 
+/** Per migration: tenants that have it, and tenants that wait for it. */
 export async function countPositions(
   pool: ControlPool,
   planId: string,
   migrations: readonly string[],
-): Promise<Readonly<Record<string, number>>> {
-  const rows = await ask<{ migration: string; n: number }>(
+): Promise<Readonly<Record<string, { readonly applied: number; readonly pending: number }>>> {
+  // Most tenants share a list of pending migrations: count the lists first
+  const groups = await ask<{ pending: string[]; state: string; n: number }>(
     pool,
-    `select m.migration, count(t.tenant_id)::int n from unnest($2::text[]) m (migration)
-     left join plan_tenant t on t.plan_id = $1 and t.state in ('pending', 'upToDate') and not m.migration = any (t.pending) group by 1`,
-    [planId, migrations],
+    `select pending, state, count(*)::int n from plan_tenant where plan_id = $1 and state in ('pending', 'upToDate') group by 1, 2`,
+    [planId],
   );
-  return Object.fromEntries(rows.map((row) => [row.migration, row.n]));
+  const counts: Record<string, { applied: number; pending: number }> = {};
+  for (const migration of migrations) {
+    const of = { applied: 0, pending: 0 };
+    for (const group of groups) of[group.state === 'pending' && group.pending.includes(migration) ? 'pending' : 'applied'] += group.n;
+    counts[migration] = of;
+  }
+  return counts;
+}
+
+/** Those of the ids that are staged. */
+export async function stagedIds(pool: ControlPool, planId: string, ids: readonly string[]): Promise<readonly string[]> {
+  const rows = await ask<{ tenant_id: string }>(pool, `select tenant_id from plan_tenant where plan_id = $1 and tenant_id = any ($2)`, [
+    planId,
+    ids,
+  ]);
+  return rows.map((row) => row.tenant_id);
 }
 
 export interface Placement {
@@ -202,7 +218,7 @@ export interface TenantPosition {
   readonly host: string;
   readonly database: string | null;
   readonly schema: string | null;
-  readonly state: string;
+  readonly state: TenantState;
   readonly reason: string | null;
   readonly position: string | null;
   readonly applied: number;
@@ -210,11 +226,17 @@ export interface TenantPosition {
 }
 
 /** One page for `tenants`, by id. */
-export async function positionsPage(pool: ControlPool, planId: string, after: string, limit: number): Promise<readonly TenantPosition[]> {
+export async function positionsPage(
+  pool: ControlPool,
+  planId: string,
+  states: readonly TenantState[] | undefined,
+  after: string,
+  limit: number,
+): Promise<readonly TenantPosition[]> {
   return ask<TenantPosition>(
     pool,
     `select tenant_id id, host, database, schema, state, reason, position, applied, cardinality(pending) pending
-     from plan_tenant where plan_id = $1 and tenant_id > $2 order by tenant_id limit $3`,
-    [planId, after, limit],
+     from plan_tenant where plan_id = $1 and tenant_id > $2 and ($3::text[] is null or state = any ($3)) order by tenant_id limit $4`,
+    [planId, after, states?.length ? states : null, limit],
   );
 }

@@ -4,22 +4,20 @@ import type { PlanSummary } from '../domain/plan.js';
 import { ask, type ControlPool } from './control-pool.js';
 
 /** Opens a plan's row, so that tenants can be staged under it. Safe to repeat. */
-export async function openPlan(pool: ControlPool, plan: { planId: string; fleet: string; mode: string; actor: string }): Promise<void> {
-  await ask(pool, `insert into plan (id, fleet, mode, actor) values ($1, $2, $3, $4) on conflict (id) do nothing`, [
-    plan.planId,
-    plan.fleet,
-    plan.mode,
-    plan.actor,
-  ]);
+export async function openPlan(pool: ControlPool, plan: { readonly planId: string; readonly fleet: string }): Promise<void> {
+  await ask(pool, `insert into plan (id, fleet) values ($1, $2) on conflict (id) do nothing`, [plan.planId, plan.fleet]);
 }
 
-/** Stores the summary; a frozen plan is never changed afterwards, so a repeat keeps the first. */
-export async function storeSummary(pool: ControlPool, summary: PlanSummary): Promise<void> {
-  await ask(pool, `update plan set digest = $2, summary = $3 where id = $1 and summary is null`, [
+/** Stores the summary. A frozen plan is never changed afterwards: a repeat keeps the first, and answers it.
+ *  @param whole the plan was made over the whole fleet, not over a selection */
+export async function storeSummary(pool: ControlPool, summary: PlanSummary, whole: boolean): Promise<PlanSummary> {
+  await ask(pool, `update plan set digest = $2, summary = $3, whole = $4 where id = $1 and summary is null`, [
     summary.planId,
     summary.digest,
     JSON.stringify(summary),
+    whole,
   ]);
+  return (await loadSummary(pool, summary.planId)) ?? summary;
 }
 
 export async function loadSummary(pool: ControlPool, planId: string): Promise<PlanSummary | undefined> {
@@ -27,7 +25,22 @@ export async function loadSummary(pool: ControlPool, planId: string): Promise<Pl
   return row?.summary ?? undefined;
 }
 
-/** Drops staged tenants of scans and checks that nobody will ask for again. */
+/** A rollout of another plan that was opened after this plan was frozen, if any. */
+export async function overtakenBy(pool: ControlPool, fleet: string, planId: string): Promise<string | undefined> {
+  const [row] = await ask<{ id: string }>(
+    pool,
+    `select r.id from rollout r join plan p on p.id = $2 where r.fleet = $1 and r.plan_id <> $2 and r.started_at > p.created_at order by r.id limit 1`,
+    [fleet, planId],
+  );
+  return row?.id;
+}
+
+/** Drops scans, checks and refused plans that are older than an hour, all but the newest of the whole fleet: nobody asks for their pages any more. */
 export async function forgetOldScans(pool: ControlPool, fleet: string): Promise<void> {
-  await ask(pool, `delete from plan where fleet = $1 and mode <> 'freeze' and created_at < now() - interval '1 hour'`, [fleet]);
+  await ask(
+    pool,
+    `delete from plan where fleet = $1 and coalesce(summary ->> 'frozen', 'false') = 'false' and created_at < now() - interval '1 hour'
+     and id <> coalesce((select max(id) from plan where fleet = $1 and whole and summary is not null), '')`,
+    [fleet],
+  );
 }

@@ -1,6 +1,6 @@
 /** What happened to each tenant of a rollout: written by the lists as they go, one statement per list. */
 
-import type { TenantState } from '../domain/tenant.js';
+import type { TenantState, Totals } from '../domain/tenant.js';
 import { ask, type ControlPool } from './control-pool.js';
 
 export interface TenantOutcomeRow {
@@ -62,7 +62,9 @@ export async function markTenants(
   if (ids.length === 0) return;
   await ask(
     pool,
-    `update rollout_tenant set state = $3, code = coalesce($4, code), message = coalesce($5, message), updated_at = now()
+    `update rollout_tenant set state = $3, updated_at = now(),
+       code = case when $3 in ('applied', 'upToDate', 'rolledBack') then null else coalesce($4, code) end,
+       message = case when $3 in ('applied', 'upToDate', 'rolledBack') then null else coalesce($5, message) end
      where rollout_id = $1 and tenant_id = any($2)`,
     [rolloutId, ids, state, code ?? null, reason ?? null],
   );
@@ -70,7 +72,8 @@ export async function markTenants(
 
 export interface RolloutTenant {
   readonly id: string;
-  readonly wave: number;
+  /** null: no wave holds it. */
+  readonly wave: number | null;
   readonly host: string;
   readonly state: TenantState;
   readonly code: string | null;
@@ -83,11 +86,15 @@ export interface RolloutTenant {
 
 const COLUMNS = `tenant_id id, wave, host, state, code, message, partial, attempts, duration_ms "durationMs", updated_at "updatedAt"`;
 
+const PLACED_COLUMNS = `t.tenant_id id, t.wave, t.host, t.state, t.code, t.message, t.partial, t.attempts, t.duration_ms "durationMs",
+  t.updated_at "updatedAt", p.database, p.schema`;
+
 export interface TenantFilter {
   readonly states?: readonly string[];
   readonly tenants?: readonly string[];
   readonly error?: string;
   readonly host?: string;
+  readonly wave?: number;
 }
 
 /** Tenants of a rollout that fit every part of the filter, by id. */
@@ -103,41 +110,141 @@ export async function findTenants(
     `select ${COLUMNS} from rollout_tenant
      where rollout_id = $1 and tenant_id > $2
        and ($3::text[] is null or state = any($3)) and ($4::text[] is null or tenant_id = any($4))
-       and ($5::text is null or code = $5) and ($6::text is null or host = $6)
-     order by tenant_id limit $7`,
-    [rolloutId, after, filter.states ?? null, filter.tenants ?? null, filter.error ?? null, filter.host ?? null, limit],
+       and ($5::text is null or code = $5) and ($6::text is null or host = $6) and ($7::int is null or wave = $7)
+     order by tenant_id limit $8`,
+    [
+      rolloutId,
+      after,
+      filter.states ?? null,
+      filter.tenants ?? null,
+      filter.error ?? null,
+      filter.host ?? null,
+      filter.wave ?? null,
+      limit,
+    ],
   );
 }
 
-/** What the latest rollout that touched this tenant says of it. */
+export interface PlacedTenant extends RolloutTenant {
+  readonly database: string | null;
+  readonly schema: string | null;
+}
+
+/** One page of a rollout's tenants with their places, by id. */
+export async function rolloutTenantsPage(
+  pool: ControlPool,
+  fleet: string,
+  rolloutId: string,
+  states: readonly TenantState[] | undefined,
+  after: string,
+  limit: number,
+): Promise<readonly PlacedTenant[]> {
+  return ask<PlacedTenant>(
+    pool,
+    `select ${PLACED_COLUMNS} from rollout_tenant t join rollout r on r.id = t.rollout_id
+     left join plan_tenant p on p.plan_id = r.plan_id and p.tenant_id = t.tenant_id
+     where r.fleet = $1 and t.rollout_id = $2 and t.tenant_id > $3 and ($4::text[] is null or t.state = any($4)) order by t.tenant_id limit $5`,
+    [fleet, rolloutId, after, states?.length ? states : null, limit],
+  );
+}
+
+/** What the latest rollout that held this tenant says of it. */
 export async function latestOfTenant(
   pool: ControlPool,
   fleet: string,
   tenant: string,
-): Promise<(RolloutTenant & { rolloutId: string; planId: string }) | undefined> {
-  const rows = await ask<RolloutTenant & { rolloutId: string; planId: string }>(
+  rolloutId?: string,
+): Promise<(PlacedTenant & { readonly rolloutId: string }) | undefined> {
+  const rows = await ask<PlacedTenant & { rolloutId: string }>(
     pool,
-    `select t.tenant_id id, t.wave, t.host, t.state, t.code, t.message, t.partial, t.attempts, t.duration_ms "durationMs", t.updated_at "updatedAt",
-       r.id "rolloutId", r.plan_id "planId"
-     from rollout_tenant t join rollout r on r.id = t.rollout_id where r.fleet = $1 and t.tenant_id = $2 order by r.id desc limit 1`,
-    [fleet, tenant],
+    `select ${PLACED_COLUMNS}, r.id "rolloutId" from rollout_tenant t join rollout r on r.id = t.rollout_id
+     left join plan_tenant p on p.plan_id = r.plan_id and p.tenant_id = t.tenant_id
+     where r.fleet = $1 and t.tenant_id = $2 and ($3::text is null or r.id = $3) order by r.id desc limit 1`,
+    [fleet, tenant, rolloutId ?? null],
   );
   return rows[0];
 }
 
-/** Tenants whose latest outcome still needs a person: a new plan holds the unclear ones back. */
-export async function unresolvedTenants(
+/** Tenants whose latest outcome waits for a person, over all rollouts of the fleet. */
+export async function parkedTenants(
   pool: ControlPool,
   fleet: string,
-): Promise<readonly { id: string; state: TenantState; partial: boolean; code: string | null }[]> {
+  filter: Pick<TenantFilter, 'tenants' | 'error' | 'host'>,
+): Promise<readonly { readonly id: string; readonly rolloutId: string }[]> {
   return ask(
     pool,
-    `select distinct on (t.tenant_id) t.tenant_id id, t.state, t.partial, t.code from rollout_tenant t join rollout r on r.id = t.rollout_id
-     where r.fleet = $1 and r.id in (select id from rollout where fleet = $1 order by id desc limit 50)
-       and t.tenant_id in (select tenant_id from rollout_tenant where state in ('parked', 'unknown', 'rollbackFailed', 'failed'))
-     order by t.tenant_id, r.id desc`,
-    [fleet],
+    `select t.tenant_id id, max(t.rollout_id) "rolloutId" from rollout_tenant t join rollout r on r.id = t.rollout_id
+     where r.fleet = $1 and t.state in ('parked', 'rollbackFailed')
+       and ($2::text[] is null or t.tenant_id = any($2)) and ($3::text is null or t.code = $3) and ($4::text is null or t.host = $4)
+     group by 1 order by 1`,
+    [fleet, filter.tenants?.length ? filter.tenants : null, filter.error ?? null, filter.host ?? null],
   );
+}
+
+/** Pending tenants of a plan whose last outcome is unclear: something of it may stay behind, so a person decides before anything else runs. */
+export async function unclearTenants(
+  pool: ControlPool,
+  fleet: string,
+  planId: string,
+): Promise<readonly { readonly id: string; readonly state: TenantState; readonly rolloutId: string }[]> {
+  return ask(
+    pool,
+    `select t.tenant_id id, t.state, t.rollout_id "rolloutId" from rollout_tenant t
+     join rollout r on r.id = t.rollout_id and r.fleet = $1
+     join plan_tenant p on p.plan_id = $2 and p.tenant_id = t.tenant_id and p.state = 'pending'
+     where (t.state in ('unknown', 'rollbackFailed') or (t.partial and t.state in ('failed', 'parked')))
+       and not exists (select from rollout_tenant l join rollout lr on lr.id = l.rollout_id and lr.fleet = $1
+         where l.tenant_id = t.tenant_id and l.rollout_id > t.rollout_id and l.state in ('applied', 'upToDate', 'rolledBack'))`,
+    [fleet, planId],
+  );
+}
+
+/** Gives every tenant of the plan its row, so that counts and lists hold all of them from the start. Safe to repeat. */
+export async function openTenants(pool: ControlPool, rolloutId: string, planId: string): Promise<void> {
+  await ask(
+    pool,
+    `insert into rollout_tenant (rollout_id, tenant_id, wave, host, state, message, ready)
+     select $1, tenant_id, wave, host, state, reason, position from plan_tenant where plan_id = $2 on conflict do nothing`,
+    [rolloutId, planId],
+  );
+}
+
+/** From now on these tenants are not ready: done before the first \`down\`. */
+export async function withdrawReadiness(pool: ControlPool, rolloutId: string, ids: readonly string[]): Promise<void> {
+  await ask(
+    pool,
+    `update rollout_tenant set ready = null, updated_at = now() where rollout_id = $1 and tenant_id = any ($2) and ready is not null`,
+    [rolloutId, ids],
+  );
+}
+
+/** These tenants are back where the plan found them. */
+export async function restoreReadiness(pool: ControlPool, rolloutId: string, planId: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await ask(
+    pool,
+    `update rollout_tenant t set ready = p.position, updated_at = now() from plan_tenant p
+     where t.rollout_id = $1 and t.tenant_id = any ($3) and p.plan_id = $2 and p.tenant_id = t.tenant_id`,
+    [rolloutId, planId, ids],
+  );
+}
+
+/** Marks tenants as parked; one whose rollback failed keeps saying so. */
+export async function markParked(pool: ControlPool, rolloutId: string, ids: readonly string[]): Promise<void> {
+  await ask(
+    pool,
+    `update rollout_tenant set state = 'parked', updated_at = now() where rollout_id = $1 and tenant_id = any ($2) and state <> 'rollbackFailed'`,
+    [rolloutId, ids],
+  );
+}
+
+export async function countStates(pool: ControlPool, rolloutId: string): Promise<Partial<Totals>> {
+  const rows = await ask<{ state: TenantState; n: number }>(
+    pool,
+    `select state, count(*)::int n from rollout_tenant where rollout_id = $1 group by 1`,
+    [rolloutId],
+  );
+  return Object.fromEntries(rows.map((row) => [row.state, row.n]));
 }
 
 /** Everything still on the way when the rollout ended becomes cancelled. */

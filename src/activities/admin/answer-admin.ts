@@ -1,0 +1,47 @@
+import { FlotillaError } from '../../domain/errors.js';
+import type { AdminAnswers, AdminArgs } from '../../workflows/admin-messages.js';
+import type { AdminVerb, Ask } from '../../workflows/messages.js';
+import { buildOf } from '../build.js';
+import type { Activities } from '../contract.js';
+import type { ActivityDeps } from '../deps.js';
+import { checkControl } from './check-control.js';
+import { readReady } from './read-ready.js';
+import { readAudit, readHistory, readRollout } from './read-rollouts.js';
+import { readTenant } from './read-tenant.js';
+import { readTenants } from './read-tenants.js';
+import { steerParked } from './steer-parked.js';
+
+/** Who asks, and for which fleet. */
+export interface AdminContext extends Ask {
+  readonly fleet: string;
+}
+
+type Answerers = { readonly [V in AdminVerb]: (deps: ActivityDeps, context: AdminContext, args: AdminArgs[V]) => Promise<AdminAnswers[V]> };
+
+const ANSWERERS: Answerers = {
+  hello: async (deps) => ({ build: await buildOf(deps), pid: process.pid }),
+  history: readHistory,
+  audit: readAudit,
+  tenants: readTenants,
+  ready: readReady,
+  doctor: checkControl,
+  findRollout: async (deps, context, { requestId }) => ({ rollout: await readRollout(deps, context, { requestId }) }),
+  rollout: async (deps, context, { rolloutId }) => ({
+    rollout: await readRollout(deps, context, rolloutId === undefined ? {} : { rolloutId }),
+  }),
+  tenant: readTenant,
+  retry: (deps, context, args) => steerParked(deps, context, 'retry', args),
+  skip: (deps, context, args) => steerParked(deps, context, 'skip', args),
+  rollback: (deps, context, args) => steerParked(deps, context, 'rollback', args),
+};
+
+/** Answers one verb that is no message to an open rollout. Reads are safe to repeat; signals carry the request id, which makes them so. */
+export const createAnswerAdmin =
+  (deps: ActivityDeps): Activities['answerAdmin'] =>
+  async ({ verb, args, fleet, actor, reason, requestId }) => {
+    if (!Object.hasOwn(ANSWERERS, verb)) throw new FlotillaError('FLT_USAGE', `There is no verb "${verb}".`, {});
+    if (fleet !== deps.fleet.name)
+      throw new FlotillaError('FLT_USAGE', `This worker serves the fleet "${deps.fleet.name}", not "${fleet}".`, { fleet });
+    const answer = ANSWERERS[verb] as (deps: ActivityDeps, context: AdminContext, args: unknown) => Promise<unknown>;
+    return answer(deps, { fleet, actor, requestId, ...(reason === undefined ? {} : { reason }) }, args);
+  };

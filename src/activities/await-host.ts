@@ -1,0 +1,46 @@
+import { Context } from '@temporalio/activity';
+import { tenantsById } from '../control/plan-tenants.js';
+import { FlotillaError } from '../domain/errors.js';
+import { classify } from '../postgres/sqlstate.js';
+import type { Activities } from './contract.js';
+import type { ActivityDeps } from './deps.js';
+import { heartbeating } from './heartbeat.js';
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10_000;
+
+/** Returns once the host takes writes again, asked with the credential of one of its tenants; waits a little longer after each refusal. */
+export const createAwaitHost =
+  (deps: ActivityDeps): Activities['awaitHost'] =>
+  async ({ host, tenant, planId }) => {
+    const since = new Date().toISOString();
+    let last = 'no answer yet';
+    await heartbeating(
+      () => ({ host, step: `waiting for the host: ${last}`, since }),
+      async () => {
+        const { sleep } = Context.current();
+        const [ref] = await tenantsById(deps.control, planId, [tenant]);
+        if (!ref) throw new FlotillaError('FLT_UNKNOWN_TENANT', `Plan ${planId} holds no tenant "${tenant}".`, { tenant });
+        for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+          await sleep(wait);
+          // Another worker takes over; this one must not keep its shutdown waiting
+          if (deps.stopping())
+            throw new FlotillaError('FLT_HOST_UNAVAILABLE', `Host "${host}" does not answer; this worker is stopping.`, { host });
+          try {
+            const writable = await deps.hosts.withTenant(ref, async ({ client }) => {
+              const { rows } = await client.query<{ writable: boolean }>(
+                `select not pg_is_in_recovery() and current_setting('default_transaction_read_only') = 'off' as writable`,
+              );
+              return rows[0]!.writable;
+            });
+            if (writable) return;
+            last = 'it is read-only';
+          } catch (error) {
+            if (error instanceof FlotillaError && error.code === 'FLT_SCHEMA_MISSING') return; // the host answers; the tenant is another matter
+            if (!(error instanceof FlotillaError) && !classify(error)) throw error;
+            last = error instanceof FlotillaError ? error.code : classify(error)!.code;
+          }
+        }
+      },
+    );
+  };

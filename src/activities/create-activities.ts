@@ -1,0 +1,60 @@
+/** Puts the activities together. `control` is served on the fleet's own queue, `tenant` on the queue of each cell. */
+
+import { createAnswerAdmin } from './admin/answer-admin.js';
+import { createAwaitHost } from './await-host.js';
+import { createCheckHosts } from './check-hosts.js';
+import type { Activities } from './contract.js';
+import type { ActivityDeps } from './deps.js';
+import { createDiscoverTenants } from './discover-tenants.js';
+import { createFreezePlan } from './freeze-plan.js';
+import { createHello } from './hello.js';
+import { createJudgeRollback } from './judge-rollback.js';
+import { createCloseRollout, createMarkTenants, createRecordRollout } from './keep-records.js';
+import { createLoadTenants } from './load-tenants.js';
+import { createMigrateTenants } from './migrate-tenants.js';
+import { createOpenRollout } from './open-rollout.js';
+import { createDismissTenants, createFindParked, createParkTenants, createSignalTenants } from './parked-tenants.js';
+import { createScanTenants } from './scan-tenants.js';
+import { translated } from './to-failure.js';
+import { createVerifyWave } from './verify-wave.js';
+
+type TenantActivity = 'hello' | 'discoverTenants' | 'scanTenants' | 'migrateTenants' | 'awaitHost' | 'verifyWave' | 'checkHosts';
+
+export type TenantActivities = Pick<Activities, TenantActivity>;
+export type ControlActivities = Omit<Activities, Exclude<TenantActivity, 'hello'>>;
+
+/** Somebody waits for the answer of these. */
+const impatient = { impatient: true } as const;
+
+export function createControlActivities(deps: ActivityDeps): ControlActivities {
+  return {
+    hello: translated(createHello(deps), impatient),
+    freezePlan: translated(createFreezePlan(deps), impatient),
+    openRollout: translated(createOpenRollout(deps), impatient),
+    loadTenants: translated(createLoadTenants(deps)),
+    judgeRollback: translated(createJudgeRollback(deps)),
+    parkTenants: translated(createParkTenants(deps)),
+    dismissTenants: translated(createDismissTenants(deps)),
+    findParked: translated(createFindParked(deps)),
+    signalTenants: translated(createSignalTenants(deps)),
+    markTenants: translated(createMarkTenants(deps)),
+    recordRollout: translated(createRecordRollout(deps)),
+    closeRollout: translated(createCloseRollout(deps)),
+    answerAdmin: translated(createAnswerAdmin(deps), impatient),
+  };
+}
+
+export function createTenantActivities(deps: ActivityDeps): TenantActivities {
+  return {
+    hello: translated(createHello(deps), impatient),
+    discoverTenants: translated(createDiscoverTenants(deps), impatient),
+    scanTenants: translated(createScanTenants(deps), impatient),
+    migrateTenants: translated(createMigrateTenants(deps)),
+    awaitHost: translated(createAwaitHost(deps)),
+    verifyWave: translated(createVerifyWave(deps)),
+    checkHosts: translated(createCheckHosts(deps), impatient),
+  };
+}
+
+/** All of them, as the workflows see them. */
+export const createActivities = (deps: ActivityDeps): Activities => ({ ...createControlActivities(deps), ...createTenantActivities(deps) });

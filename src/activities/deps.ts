@@ -1,0 +1,37 @@
+/** What the activities need of a worker, put together once in `worker/main.ts`. */
+
+import type { Client } from '@temporalio/client';
+import type { ControlPool } from '../control/control-pool.js';
+import type { MigrationEngine } from '../engines/engine.js';
+import type { HistoryNames, Hosts } from '../postgres/contract.js';
+import type { Runner } from '../postgres/runner.js';
+import type { Fleet } from '../spec/fleet.js';
+import type { PlanCache } from './plan-cache.js';
+
+export interface ActivityDeps {
+  readonly fleet: Fleet;
+  readonly control: ControlPool;
+  readonly hosts: Hosts;
+  readonly engine: MigrationEngine;
+  readonly runner: Runner;
+  readonly names: HistoryNames;
+  readonly plans: PlanCache;
+  /** Starts and signals tenant workflows. */
+  readonly temporal: Client;
+  /** Names this worker's build in `filesDiffer` and `hello`; undefined: a hash of the package version and the migration files. */
+  readonly build?: string;
+  /** Every bake is 0: the local stack does not wait. */
+  readonly noBake: boolean;
+  /** true once the worker was asked to stop: lists finish the tenant in hand and hand back the rest. */
+  readonly stopping: () => boolean;
+}
+
+export const DEFAULT_CELL = 'default';
+
+/** Names of the hosts of one cell. */
+export const hostsOfCell = (fleet: Fleet, cell: string): readonly string[] =>
+  Object.keys(fleet.hosts).filter((host) => (fleet.hosts[host]?.cell ?? DEFAULT_CELL) === cell);
+
+/** Every cell of the fleet, sorted. */
+export const cellsOf = (fleet: Fleet): readonly string[] =>
+  [...new Set(Object.values(fleet.hosts).map((host) => host.cell ?? DEFAULT_CELL))].sort();

@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import { countPositions, countStates, pendingTenants, placeTenants, setStates, stagedIds } from '../control/plan-tenants.js';
+import { storeSummary } from '../control/plans.js';
+import { unclearTenants } from '../control/rollout-tenants.js';
+import { canonicalJson } from '../domain/canonical-json.js';
+import { FlotillaError } from '../domain/errors.js';
+import type { Finding, PlannedMigration, PlanSummary } from '../domain/plan.js';
+import { type ResolvedStrategy, resolveStrategy } from '../domain/resolve-strategy.js';
+import { planWaves } from '../domain/wave-plan.js';
+import type { MigrationFile } from '../engines/engine.js';
+import type { PlanInput } from '../workflows/messages.js';
+import type { Activities } from './contract.js';
+import type { ActivityDeps } from './deps.js';
+import { mergeFindings } from './scan-findings.js';
+
+type FreezeInput = Parameters<Activities['freezePlan']>[0];
+
+const SAMPLE = 5;
+
+/**
+ * Makes the waves and says exactly what a rollout would do. Stores the plan under its id; it is frozen unless this is only a check, nothing
+ * is pending, or a finding is an error. Safe to repeat: a plan that is stored already is answered as it stands.
+ */
+export const createFreezePlan =
+  (deps: ActivityDeps): Activities['freezePlan'] =>
+  async (input) => {
+    const { files } = await deps.engine.list();
+    const to = target(files, input.to);
+    const findings: Finding[] = [...input.findings, ...(await unknownTenants(deps, input))];
+    await holdBack(deps, input, findings);
+
+    const strategyOf = (pending: number) => strategyFor(deps, input, pending);
+    const excluded = strategyOf(0).exclude;
+    if (excluded.length) await setStates(deps.control, input.planId, excluded, 'skipped', 'excluded by the strategy');
+    const pending = await pendingTenants(deps.control, input.planId);
+    const strategy = strategyOf(pending.length);
+    const waves = planWaves({ pending, hosts: deps.fleet.hosts, strategy, planId: input.planId });
+    if (input.mode !== 'scan') findings.push(...waves.findings);
+    if (strategy.unmatched === 'ignore' && waves.unmatched.length)
+      await setStates(deps.control, input.planId, waves.unmatched, 'skipped', 'no wave selects it');
+
+    const counts = await countStates(deps.control, input.planId);
+    const total = Object.values(counts).reduce((n, count) => n + (count ?? 0), 0);
+    if (total === 0 && !findings.some((finding) => finding.severity === 'error'))
+      findings.push({ severity: 'warning', code: 'FLT_NO_TENANTS', message: 'The fleet, or the selection, holds no tenant.' });
+    const migrations = await plannedMigrations(deps, input.planId, files, to);
+    const judged = mergeFindings(allowOutOfOrder(findings, strategy));
+    const frozen = input.mode === 'freeze' && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
+    const content = {
+      fleet: input.fleet,
+      environment: deps.fleet.environment ?? 'development',
+      to,
+      migrations,
+      waves: input.mode === 'scan' ? [] : waves.waves,
+      policy: { ...strategy.policy, ...(waves.maxFailures === undefined ? {} : { maxFailures: waves.maxFailures }) },
+    };
+    const digest = createHash('sha256')
+      .update(canonicalJson({ ...content, placements: waves.placements }))
+      .digest('hex');
+    if (frozen) await placeTenants(deps.control, input.planId, waves.placements);
+    const summary: PlanSummary = {
+      ...content,
+      planId: input.planId,
+      digest,
+      createdAt: new Date(input.startedAtMs).toISOString(),
+      hosts: new Set(pending.map((tenant) => tenant.host)).size,
+      cells: input.cells,
+      totals: {
+        tenants: total,
+        pending: counts.pending ?? 0,
+        upToDate: counts.upToDate ?? 0,
+        excluded: counts.skipped ?? 0,
+        blocked: counts.blocked ?? 0,
+      },
+      findings: judged,
+      frozen,
+      durationMs: Date.now() - input.startedAtMs,
+    };
+    return storeSummary(deps.control, summary, input.tenants === undefined && input.selector === undefined);
+  };
+
+/** Newest migration that every tenant shall have. The scan has said so when it does not exist. */
+function target(files: readonly MigrationFile[], to: string | undefined): string {
+  return to?.replace(/\.[cm]?[jt]s$/, '') ?? files.at(-1)?.name ?? '';
+}
+
+/** @throws FLT_USAGE */
+function strategyFor(deps: ActivityDeps, input: PlanInput, pending: number): ResolvedStrategy {
+  const name = input.strategy ?? deps.fleet.strategy;
+  try {
+    return resolveStrategy({
+      ...(name === undefined ? {} : { name }),
+      ...(deps.fleet.strategies === undefined ? {} : { strategies: deps.fleet.strategies }),
+      ...(input.onBreach === undefined ? {} : { onBreach: input.onBreach }),
+      pending,
+      noBake: deps.noBake,
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new FlotillaError('FLT_USAGE', `The worker's config has no strategy "${name}".`, { strategy: name });
+  }
+}
+
+/** Named tenants that no source knows. */
+async function unknownTenants(deps: ActivityDeps, { planId, tenants }: FreezeInput): Promise<Finding[]> {
+  if (tenants === undefined) return [];
+  const known = new Set(await stagedIds(deps.control, planId, tenants));
+  const unknown = tenants.filter((id) => !known.has(id));
+  if (unknown.length === 0) return [];
+  return [
+    {
+      severity: 'error',
+      code: 'FLT_UNKNOWN_TENANT',
+      message: `The fleet has no tenant ${unknown
+        .slice(0, SAMPLE)
+        .map((id) => `"${id}"`)
+        .join(', ')}${unknown.length > SAMPLE ? `, and ${unknown.length - SAMPLE} more` : ''}.`,
+      tenants: unknown.length,
+      sample: unknown.slice(0, SAMPLE),
+    },
+  ];
+}
+
+/** Tenants of which something may stay behind from an older rollout wait for a person. */
+async function holdBack(deps: ActivityDeps, { fleet, planId }: FreezeInput, findings: Finding[]): Promise<void> {
+  const unclear = await unclearTenants(deps.control, fleet, planId);
+  if (unclear.length === 0) return;
+  const ids = unclear.map((tenant) => tenant.id);
+  await setStates(deps.control, planId, ids, 'blocked', 'FLT_UNRESOLVED_FAILURE');
+  findings.push({
+    severity: 'warning',
+    code: 'FLT_UNRESOLVED_FAILURE',
+    message: `${ids.length} ${ids.length === 1 ? 'tenant is' : 'tenants are'} held back: an older rollout left ${ids.length === 1 ? 'it' : 'them'} unclear.`,
+    remedy: 'Retry, skip or roll back these parked tenants first.',
+    tenants: ids.length,
+    sample: ids.slice(0, SAMPLE),
+  });
+}
+
+/** What some pending tenant lacks, with what is known of the way back before anything ran. */
+async function plannedMigrations(
+  deps: ActivityDeps,
+  planId: string,
+  files: readonly MigrationFile[],
+  to: string,
+): Promise<PlanSummary['migrations']> {
+  const candidates = files.filter((file) => file.name <= to);
+  const counts = await countPositions(
+    deps.control,
+    planId,
+    candidates.map((file) => file.name),
+  );
+  return candidates.flatMap((file) => {
+    const { applied, pending } = counts[file.name] ?? { applied: 0, pending: 0 };
+    if (pending === 0) return [];
+    const { name, checksum, closure, transactional } = file;
+    return [{ name, checksum, closure, transactional, reversible: reversible(file), appliedBefore: applied }];
+  });
+}
+
+function reversible(file: MigrationFile): PlannedMigration['reversible'] {
+  if (file.irreversible !== undefined)
+    return { verdict: 'no', code: 'FLT_IRREVERSIBLE', why: `declared irreversible: ${file.irreversible}` };
+  if (!file.hasDown) return { verdict: 'no', code: 'FLT_NO_DOWN', why: 'it has no down' };
+  if (!file.transactional) return { verdict: 'notAsOne', why: 'it runs outside a transaction, and so does the way back' };
+  return { verdict: 'expected' };
+}
+
+/** The scan does not know the strategy: a file out of order is an error to it. */
+function allowOutOfOrder(findings: readonly Finding[], { policy }: ResolvedStrategy): readonly Finding[] {
+  if (policy.outOfOrder === 'refuse') return findings;
+  return findings.map((finding) => (finding.code === 'FLT_OUT_OF_ORDER' ? { ...finding, severity: 'info' as const } : finding));
+}

@@ -1,0 +1,58 @@
+/** Adds up what happened to the tenants of one list: for the wave (counts and exceptions) and for the control database (a row each). */
+
+import type { TenantOutcomeRow } from '../control/rollout-tenants.js';
+import type { ListResult, Outcome, TenantException } from '../domain/outcome.js';
+import type { TenantState } from '../domain/tenant.js';
+
+export interface TenantOutcome {
+  readonly id: string;
+  readonly outcome: Outcome;
+  readonly code?: string;
+  readonly message?: string;
+  readonly partial?: boolean;
+  readonly durationMs: number;
+  /** Newest migration the tenant has now; undefined: as before. */
+  readonly ready?: string;
+}
+
+/** What an outcome makes of the tenant. Nothing to revert leaves a tenant as it was. */
+const STATES: Readonly<Record<Outcome, TenantState>> = {
+  applied: 'applied',
+  upToDate: 'upToDate',
+  rolledBack: 'rolledBack',
+  failed: 'failed',
+  rollbackFailed: 'rollbackFailed',
+  deferred: 'deferred',
+  unknown: 'unknown',
+  skipped: 'skipped',
+  gone: 'gone',
+};
+
+export class ListOutcomes {
+  readonly #counts: Partial<Record<Outcome, number>> = {};
+  readonly #exceptions: TenantException[] = [];
+  readonly #rows: TenantOutcomeRow[] = [];
+
+  constructor(private readonly direction: 'up' | 'down') {}
+
+  add({ id, outcome, code, message, partial, durationMs, ready }: TenantOutcome): void {
+    this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
+    const what = {
+      ...(code === undefined ? {} : { code }),
+      ...(message === undefined ? {} : { message }),
+      ...(partial ? { partial } : {}),
+    };
+    if (outcome !== 'applied') this.#exceptions.push({ id, outcome, ...what });
+    if (this.direction === 'down' && outcome === 'upToDate') return;
+    this.#rows.push({ id, state: STATES[outcome], ...what, durationMs, ...(ready === undefined ? {} : { ready }) });
+  }
+
+  rows(): readonly TenantOutcomeRow[] {
+    return this.#rows;
+  }
+
+  /** @param next index of the first tenant not reached */
+  result(next: number, why: Pick<ListResult, 'hostDown' | 'filesDiffer'> = {}): ListResult {
+    return { counts: this.#counts, exceptions: this.#exceptions, next, ...why };
+  }
+}

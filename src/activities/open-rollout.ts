@@ -1,0 +1,34 @@
+import { recordEvents } from '../control/events.js';
+import { countStates } from '../control/plan-tenants.js';
+import { overtakenBy } from '../control/plans.js';
+import { openTenants } from '../control/rollout-tenants.js';
+import { openRollout } from '../control/rollouts.js';
+import { FlotillaError } from '../domain/errors.js';
+import type { Activities } from './contract.js';
+import type { ActivityDeps } from './deps.js';
+
+/** Opens the rollout's rows and answers its frozen plan. Safe to repeat. */
+export const createOpenRollout =
+  (deps: ActivityDeps): Activities['openRollout'] =>
+  async ({ fleet, rolloutId, planId, actor, reason, requestId }) => {
+    const summary = await deps.plans.summary(planId);
+    if (summary.fleet !== fleet)
+      throw new FlotillaError('FLT_PLAN_NOT_FOUND', `Plan ${planId} is one of another fleet, "${summary.fleet}".`, { planId });
+    const later = await overtakenBy(deps.control, fleet, planId);
+    if (later !== undefined && later !== rolloutId)
+      throw new FlotillaError(
+        'FLT_PLAN_STALE',
+        `Rollout ${later} was started after plan ${planId} was frozen; what it says may not hold any more.`,
+        {
+          planId,
+          rolloutId: later,
+        },
+      );
+    await openRollout(deps.control, { rolloutId, fleet, planId, requestId, actor, ...(reason === undefined ? {} : { reason }) });
+    await openTenants(deps.control, rolloutId, planId);
+    await recordEvents(deps.control, fleet, rolloutId, [
+      { actor, ...(reason === undefined ? {} : { reason }), requestId, verb: 'start', subject: planId, atMs: Date.now() },
+    ]);
+    const { pending: _, ...outside } = await countStates(deps.control, planId);
+    return { summary, outside };
+  };

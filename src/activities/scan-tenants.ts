@@ -1,0 +1,138 @@
+import { type ScannedTenant, stagedTenants, storeScan } from '../control/plan-tenants.js';
+import { FlotillaError } from '../domain/errors.js';
+import type { Finding } from '../domain/plan.js';
+import type { TenantRef } from '../domain/tenant.js';
+import type { Position } from '../postgres/contract.js';
+import { scanPositions } from '../postgres/scan.js';
+import type { Activities } from './contract.js';
+import type { ActivityDeps } from './deps.js';
+import { groupBy } from './group-by.js';
+import { heartbeating } from './heartbeat.js';
+import { hostTrouble } from './host-trouble.js';
+import { createJudge, type Judgement } from './judge-position.js';
+import { createFindings, type Findings } from './scan-findings.js';
+
+/** Tenants that one connection reads before the next takes over: several at once share a host's processors. */
+const SLICE = 1_000;
+const CONNECTIONS_PER_HOST = 4;
+
+/** Reads where every staged tenant of one cell stands, all hosts at once. Writes nothing to a tenant. */
+export const createScanTenants =
+  (deps: ActivityDeps): Activities['scanTenants'] =>
+  async ({ planId, cell, to }) => {
+    let scanned = 0;
+    let total = 0;
+    return heartbeating(
+      () => ({ step: `reading histories in cell ${cell}`, n: `${scanned} of ${total}` }),
+      async () => {
+        const { files, problems } = await deps.engine.list();
+        const target = to?.replace(/\.[cm]?[jt]s$/, '');
+        const invalid: Finding[] = problems.map(({ file, message }) => ({
+          severity: 'error',
+          code: 'FLT_MIGRATION_INVALID',
+          message: `${file}: ${message}`,
+          migration: file,
+        }));
+        if (target !== undefined && !files.some((file) => file.name === target))
+          throw new FlotillaError('FLT_UNKNOWN_MIGRATION', `There is no migration "${target}".`, { migration: target });
+        const staged = await stagedTenants(deps.control, planId, cell);
+        total = staged.length;
+        const findings = createFindings();
+        const troubles: Finding[] = [];
+        const judge = createJudge(files, target);
+        const results: ScannedTenant[] = [];
+        const active = staged.filter((tenant) => (tenant.lifecycle ?? 'active') === 'active');
+        for (const tenant of staged)
+          if ((tenant.lifecycle ?? 'active') !== 'active')
+            results.push({ id: tenant.id, state: 'skipped', reason: `lifecycle: ${tenant.lifecycle}`, applied: 0, pending: [] });
+
+        await Promise.all(
+          [...groupBy(active, (tenant) => tenant.host)].map(async ([host, tenants]) => {
+            let silent: { readonly code: string; readonly message: string } | undefined;
+            await eachAtOnce(slices(tenants), CONNECTIONS_PER_HOST, async (slice) => {
+              if (silent) return;
+              try {
+                for (const position of await read(deps, host, slice)) results.push(settle(position, judge(position), findings));
+                scanned += slice.tenants.length;
+              } catch (error) {
+                silent ??= hostTrouble(error, 'reading the histories');
+              }
+            });
+            if (!silent) return;
+            const read_ = new Set(results.map((result) => result.id));
+            const left = tenants.filter((tenant) => !read_.has(tenant.id));
+            for (const tenant of left) results.push({ id: tenant.id, state: 'blocked', reason: silent.code, applied: 0, pending: [] });
+            troubles.push({ severity: 'error', ...silent, tenants: left.length, sample: left.slice(0, 5).map((tenant) => tenant.id) });
+          }),
+        );
+        await storeScan(deps.control, planId, results);
+        const count = (state: ScannedTenant['state']) => results.filter((result) => result.state === state).length;
+        return {
+          tenants: staged.length,
+          pending: count('pending'),
+          upToDate: count('upToDate'),
+          findings: [...invalid, ...troubles, ...findings.list()],
+        };
+      },
+    );
+  };
+
+interface Slice {
+  readonly database: string | undefined;
+  readonly tenants: readonly TenantRef[];
+}
+
+function slices(tenants: readonly TenantRef[]): Slice[] {
+  return [...groupBy(tenants, (tenant) => tenant.database)].flatMap(([database, of]) => {
+    const parts: Slice[] = [];
+    for (let from = 0; from < of.length; from += SLICE) parts.push({ database, tenants: of.slice(from, from + SLICE) });
+    return parts;
+  });
+}
+
+/** A database that is not there is no trouble of its host: its tenants have no schema. */
+async function read(deps: ActivityDeps, host: string, { database, tenants }: Slice): Promise<readonly Position[]> {
+  try {
+    return await deps.hosts.withHost(
+      host,
+      (client) =>
+        scanPositions(
+          client,
+          tenants.map(({ id, schema = 'public' }) => ({ id, schema })),
+          deps.names,
+        ),
+      database,
+    );
+  } catch (error) {
+    if (database === undefined || !(error instanceof FlotillaError) || error.code !== 'FLT_SCHEMA_MISSING') throw error;
+    return tenants.map(({ id }) => ({ id, applied: undefined, checksums: {} }));
+  }
+}
+
+function settle(position: Position, judgement: Judgement, findings: Findings): ScannedTenant {
+  const { id } = position;
+  if (position.applied === undefined) {
+    findings.add('FLT_SCHEMA_MISSING', undefined, id);
+    return { id, state: 'blocked', reason: 'FLT_SCHEMA_MISSING', applied: 0, pending: [] };
+  }
+  for (const migration of judgement.edited) findings.add('FLT_CHECKSUM_DRIFT', migration, id);
+  for (const migration of judgement.missing) findings.add('FLT_HISTORY_MISSING_FILE', migration, id);
+  for (const migration of judgement.outOfOrder) findings.add('FLT_OUT_OF_ORDER', migration, id);
+  return {
+    id,
+    state: judgement.pending.length ? 'pending' : 'upToDate',
+    ...(judgement.position === undefined ? {} : { position: judgement.position }),
+    applied: position.applied.length,
+    pending: judgement.pending,
+  };
+}
+
+/** Works through the items, so many at a time. */
+async function eachAtOnce<T>(items: readonly T[], places: number, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  await Promise.all(
+    Array.from({ length: Math.min(places, queue.length) }, async () => {
+      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+    }),
+  );
+}
