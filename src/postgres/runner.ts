@@ -107,6 +107,8 @@ async function bringUp(attempt: Attempt, session: TenantSession, runs: Migration
       if (applied(again).has(pending.name)) await closeOutside(attempt, session);
       else runs.push(await runOutside(attempt, session, again, pending, { fingerprint }));
     }
+    // Under the lock nothing else was pending: a last look would cost two round trips and find the same
+    if (input.migrations.at(-1) === pending) return { outcome: 'applied' };
   }
 }
 
@@ -166,6 +168,8 @@ async function takeBack(attempt: Attempt, session: TenantSession, runs: Migratio
       if (effect) runs.push(await revert(attempt, session, again, newest, effect));
       else await closeOutside(attempt, session);
     }
+    if (!input.migrations.some((migration) => migration !== newest && effectOf(state, migration.name)?.rollout === input.rolloutId))
+      return { outcome: 'rolledBack' };
   }
 }
 

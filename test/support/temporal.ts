@@ -299,7 +299,10 @@ export function stack(): Stack {
           handle().executeUpdate<Answer, [Ask]>(verb, { args: [{ actor: 'ana', requestId: `q-${++asks}`, ...ask }] }),
         async until(check, what) {
           let last: RolloutProgress | undefined;
-          await poll(async () => check((last = await it.progress())), what);
+          await poll(async () => {
+            last = await it.progress();
+            return check(last);
+          }, what);
           return last!;
         },
         async report() {

@@ -1,0 +1,448 @@
+import Knex from 'knex';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { TenantRef } from '../../../src/domain/tenant.js';
+import { readFingerprint } from '../../../src/postgres/fingerprint.js';
+import { createDatabase, createFixture, ident, query, type RunnerFixture, type TestDatabase } from '../../support/postgres.js';
+
+const NAMES = { tableName: 'knex_migrations' };
+const NOTES = `exports.up = (knex) => knex.schema.createTable('notes', (t) => { t.increments('id'); t.text('body'); }); exports.down = (knex) => knex.schema.dropTable('notes');`;
+const TITLE = `exports.up = (knex) => knex.schema.alterTable('notes', (t) => { t.text('title').defaultTo('none'); }); exports.down = (knex) => knex.schema.alterTable('notes', (t) => { t.dropColumn('title'); });`;
+const INDEX = `exports.config = { transaction: false }; exports.up = (knex) => knex.raw('create index concurrently notes_body on notes (body)'); exports.down = (knex) => knex.raw('drop index concurrently notes_body');`;
+
+let db: TestDatabase;
+const fixtures: RunnerFixture[] = [];
+const others: TestDatabase[] = [];
+let serial = 0;
+
+beforeAll(async () => {
+  db = await createDatabase('runner');
+});
+afterEach(async () => {
+  for (const fixture of fixtures.splice(0)) await fixture.close();
+  for (const other of others.splice(0)) await other.drop();
+});
+afterAll(() => db.drop());
+
+async function schemaTenant(schema = `t${++serial}`): Promise<TenantRef> {
+  await query(db.url, `create schema ${ident(schema)}`);
+  return { id: `id-${schema}`, host: 'h1', schema };
+}
+const setup = (files: Record<string, string>, options = {}) => {
+  const fixture = createFixture(db.url, files, options);
+  fixtures.push(fixture);
+  return fixture;
+};
+const ledger = (tenant: TenantRef) =>
+  query<{ kind: string; migration: string | null; rollout: string | null; fence: string; batch: number | null }>(
+    urlOf(tenant),
+    `select kind, migration, rollout, fence, batch from ${ident(tenant.schema ?? 'public')}.flotilla_ledger order by id`,
+  );
+const urlOf = (tenant: TenantRef): string => {
+  if (!tenant.database) return db.url;
+  const at = new URL(db.url);
+  at.pathname = `/${tenant.database}`;
+  return at.toString();
+};
+async function fingerprint(tenant: TenantRef): Promise<string> {
+  const holder = await createClient(urlOf(tenant));
+  try {
+    return (await readFingerprint(holder, tenant.schema ?? 'public', NAMES)).structure;
+  } finally {
+    await holder.end();
+  }
+}
+async function createClient(url: string) {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return client;
+}
+
+/** The same promises for a tenant in a schema and a tenant in a database of its own. */
+describe.each(['schema', 'database'] as const)('a tenant in a %s of its own', (kind) => {
+  const tenantOf = async (): Promise<TenantRef> => {
+    if (kind === 'schema') return schemaTenant();
+    const own = await createDatabase('tenant');
+    others.push(own);
+    return { id: own.name, host: 'h1', database: own.name };
+  };
+
+  it('goes up, says applied when asked again, comes back exactly, and goes up again', async () => {
+    const tenant = await tenantOf();
+    const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE, '20260103_index.js': INDEX });
+    const before = await fingerprint(tenant);
+    const up = await fixture.attempt(tenant);
+    expect(up).toMatchObject({ outcome: 'applied' });
+    expect(up.runs.map((run) => run.name)).toEqual(['20260101_notes', '20260102_title', '20260103_index']);
+    const after = await fingerprint(tenant);
+    expect(after).not.toBe(before);
+    expect(await fixture.attempt(tenant, 'up', { fenceFirst: true })).toMatchObject({ outcome: 'applied', runs: [] });
+    expect(await fixture.attempt(tenant, 'up', { rolloutId: 'r-2' })).toMatchObject({ outcome: 'upToDate', runs: [] });
+    expect(await fixture.attempt(tenant, 'down', { rolloutId: 'r-2' })).toMatchObject({ outcome: 'upToDate' });
+    expect(await fixture.attempt(tenant, 'down')).toMatchObject({ outcome: 'rolledBack' });
+    expect(await fingerprint(tenant)).toBe(before);
+    expect(await fixture.attempt(tenant, 'up', { rolloutId: 'r-3' })).toMatchObject({ outcome: 'applied' });
+    expect(await fingerprint(tenant)).toBe(after);
+    const rows = await ledger(tenant);
+    expect(rows.filter((row) => row.kind === 'applied').map((row) => row.rollout)).toEqual(['r-1', 'r-1', 'r-1', 'r-3', 'r-3', 'r-3']);
+    expect(new Set(rows.filter((row) => row.rollout === 'r-1' && row.kind === 'applied').map((row) => row.batch)).size).toBe(1);
+  });
+
+  it('is understood by Knex itself: list and version agree, and nothing is left for it to do', async () => {
+    const tenant = await tenantOf();
+    const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
+    await fixture.attempt(tenant);
+    const { files } = await fixture.engine.list();
+    const knex = Knex({
+      client: 'pg',
+      connection: urlOf(tenant),
+      ...(tenant.schema ? { searchPath: [tenant.schema] } : {}),
+      migrations: { directory: files[0]!.path.replace(/\/[^/]+$/, ''), ...(tenant.schema ? { schemaName: tenant.schema } : {}) },
+    });
+    try {
+      const [done, pending] = await knex.migrate.list();
+      expect(done.map((it: { name: string }) => it.name)).toEqual(['20260101_notes.js', '20260102_title.js']);
+      expect(pending).toEqual([]);
+      expect(await knex.migrate.latest()).toEqual([1, []]);
+    } finally {
+      await knex.destroy();
+    }
+  });
+
+  it('takes over what Knex has applied, whatever the extension, and writes nothing while nothing is pending', async () => {
+    const tenant = await tenantOf();
+    const schema = ident(tenant.schema ?? 'public');
+    await query(
+      urlOf(tenant),
+      `create table ${schema}.knex_migrations (id serial primary key, name varchar(255), batch int, migration_time timestamptz); insert into ${schema}.knex_migrations (name, batch) values ('20260101_notes.ts', 4); create table ${schema}.notes (id serial primary key, body text)`,
+    );
+    const first = setup({ '20260101_notes.js': NOTES });
+    expect(await first.attempt(tenant)).toMatchObject({ outcome: 'upToDate' });
+    const tables = await query(
+      urlOf(tenant),
+      `select 1 from information_schema.tables where table_name = 'flotilla_ledger' and table_schema = $1`,
+      [tenant.schema ?? 'public'],
+    );
+    expect(tables).toHaveLength(0);
+    const second = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
+    expect(await second.attempt(tenant)).toMatchObject({ outcome: 'applied' });
+    const history = await query<{ name: string; batch: number }>(
+      urlOf(tenant),
+      `select name, batch from ${schema}.knex_migrations order by id`,
+    );
+    expect(history).toEqual([
+      { name: '20260101_notes.ts', batch: 4 },
+      { name: '20260102_title.js', batch: 5 },
+    ]);
+  });
+});
+
+it.each(['we"ird.Name', 'UPPER', 'schema with spaces', 'ünïcødé', "quote'd", 'x'.repeat(63), 'select'])(
+  'migrates and rolls back in a schema called %s',
+  async (schema) => {
+    const tenant = await schemaTenant(schema);
+    const fixture = setup({ '20260101_notes.js': NOTES, '20260103_index.js': INDEX });
+    expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'applied' });
+    expect(await fixture.attempt(tenant, 'down')).toMatchObject({ outcome: 'rolledBack' });
+    expect(await query(db.url, `select 1 from information_schema.tables where table_schema = 'public'`)).toHaveLength(0);
+  },
+);
+
+it('leaves a tenant untouched when a later statement of a migration fails, and names no row', async () => {
+  const tenant = await schemaTenant();
+  await query(
+    db.url,
+    `create table ${ident(tenant.schema!)}.people (email text); insert into ${ident(tenant.schema!)}.people values ('secret@x'), ('secret@x')`,
+  );
+  const fixture = setup({
+    '20260101_notes.js': NOTES,
+    '20260102_unique.js': `exports.up = async (knex) => { await knex.schema.createTable('extra', (t) => t.increments()); await knex.schema.alterTable('people', (t) => t.unique(['email'])); };`,
+  });
+  const result = await fixture.attempt(tenant);
+  expect(result).toMatchObject({ outcome: 'failed', code: 'FLT_UNIQUE_VIOLATION' });
+  expect(result.partial).toBeUndefined();
+  expect(result.message).not.toContain('secret@x');
+  expect(result.runs.map((run) => run.name)).toEqual(['20260101_notes']);
+  expect(
+    await query(db.url, `select 1 from information_schema.tables where table_schema = $1 and table_name = 'extra'`, [tenant.schema]),
+  ).toHaveLength(0);
+  expect((await ledger(tenant)).filter((row) => row.kind === 'applied')).toHaveLength(1);
+});
+
+it('says that something stayed behind when a non-transactional migration fails half-way, and goes on after a repair', async () => {
+  const tenant = await schemaTenant();
+  const fixture = setup({
+    '20260101_half.js': `exports.config = { transaction: false }; exports.up = async (knex) => { await knex.raw('create table if not exists half (id int)'); await knex.raw('insert into gate select 1'); };`,
+  });
+  expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'failed', partial: true, code: 'FLT_SQL_ERROR' });
+  await query(db.url, `create table ${ident(tenant.schema!)}.gate (n int)`);
+  expect(await fixture.attempt(tenant, 'up', { fenceFirst: true })).toMatchObject({ outcome: 'applied' });
+  const rows = await query<{ is_locked: number }>(db.url, `select is_locked from ${ident(tenant.schema!)}.knex_migrations_lock`);
+  expect(rows).toEqual([{ is_locked: 0 }]);
+});
+
+it('lets one of five contenders win; the ledger shows one effect', async () => {
+  const tenant = await schemaTenant();
+  const fixture = setup({
+    '20260101_notes.js': NOTES.replace(
+      'exports.up = (knex) =>',
+      `exports.up = async (knex) => knex.raw('select pg_sleep(0.15)').then(() =>`,
+    ).replace(`}); exports.down`, `})); exports.down`),
+  });
+  const results = await Promise.all(Array.from({ length: 5 }, () => fixture.attempt(tenant, 'up', { fenceFirst: true, quickTries: 12 })));
+  expect(results.filter((result) => result.runs.length > 0)).toHaveLength(1);
+  expect(results.every((result) => result.outcome === 'applied' || result.code === 'FLT_FENCED')).toBe(true);
+  expect((await ledger(tenant)).filter((row) => row.kind === 'applied')).toHaveLength(1);
+});
+
+it('defers, and does not fail, a tenant whose table the application holds', async () => {
+  const tenant = await schemaTenant();
+  const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
+  const app = await db.client();
+  await query(db.url, `create table ${ident(tenant.schema!)}.notes_old (id int)`);
+  await fixture.attempt(tenant, 'up', { migrations: (await fixture.migrations()).slice(0, 1) });
+  await app.query(`begin; lock table ${ident(tenant.schema!)}.notes in access share mode`);
+  const result = await fixture.attempt(tenant, 'up', { fenceFirst: true });
+  expect(result).toMatchObject({ outcome: 'deferred', code: 'FLT_LOCK_TIMEOUT' });
+  await app.query('rollback');
+  expect(await fixture.attempt(tenant, 'up', { fenceFirst: true })).toMatchObject({ outcome: 'applied' });
+});
+
+it('cannot commit once a later attempt has fenced it', async () => {
+  const tenant = await schemaTenant();
+  await query(db.url, `create table ${ident(tenant.schema!)}.hold (n int)`);
+  const waits = `exports.up = async (knex) => { await knex.schema.createTable('late', (t) => t.increments()); while ((await knex.raw('select count(*)::int n from hold')).rows[0].n === 0) await new Promise((d) => setTimeout(d, 10)); };`;
+  const fixture = setup({ '20260101_notes.js': NOTES, '20260102_waits.js': waits });
+  await fixture.attempt(tenant, 'up', { migrations: (await fixture.migrations()).slice(0, 1), rolloutId: 'r-0' });
+  let reached: () => void = () => undefined;
+  const inside = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const stale = fixture.attempt(tenant, 'up', { onStep: (step) => step.includes('statement 2') && reached(), quickTries: 1 });
+  await inside;
+  const later = fixture.attempt(tenant, 'up', { fenceFirst: true, quickTries: 1 });
+  expect(await later).toMatchObject({ outcome: 'deferred', code: 'FLT_TENANT_BUSY' });
+  await query(db.url, `insert into ${ident(tenant.schema!)}.hold values (1)`);
+  expect(await stale).toMatchObject({ outcome: 'deferred', code: 'FLT_FENCED', runs: [] });
+  expect(
+    await query(db.url, `select 1 from information_schema.tables where table_schema = $1 and table_name = 'late'`, [tenant.schema]),
+  ).toHaveLength(0);
+  expect(await fixture.attempt(tenant, 'up', { fenceFirst: true })).toMatchObject({ outcome: 'applied' });
+});
+
+it('settles a connection lost in the middle of a migration: it is applied once', async () => {
+  const tenant = await schemaTenant();
+  await query(db.url, `create table ${ident(tenant.schema!)}.killed (n int)`);
+  const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
+  await fixture.attempt(tenant, 'up', { migrations: (await fixture.migrations()).slice(0, 1), rolloutId: 'r-0' });
+  let killed = false;
+  const kill = query;
+  const result = await fixture.attempt(tenant, 'up', {
+    applicationName: 'flotilla victim',
+    quickTries: 4,
+    onStep: (step) => {
+      if (killed || !step.includes('statement 1')) return;
+      killed = true;
+      void kill(db.url, `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'flotilla victim'`);
+    },
+  });
+  expect(killed).toBe(true);
+  expect(result.outcome).toBe('applied');
+  expect((await ledger(tenant)).filter((row) => row.migration === '20260102_title' && row.kind === 'applied')).toHaveLength(1);
+});
+
+describe('the three rules of a revert', () => {
+  it('refuses what has no down, what is declared irreversible, and what removed something', async () => {
+    for (const [source, code] of [
+      [`exports.up = (knex) => knex.schema.createTable('a', (t) => t.increments());`, 'FLT_NO_DOWN'],
+      [`exports.flotilla = { irreversible: 'because' }; ${NOTES}`, 'FLT_IRREVERSIBLE'],
+      [
+        `exports.up = (knex) => knex.raw('drop table old_things'); exports.down = (knex) => knex.raw('create table old_things (id int)');`,
+        'FLT_IRREVERSIBLE',
+      ],
+    ] as const) {
+      const tenant = await schemaTenant();
+      await query(db.url, `create table ${ident(tenant.schema!)}.old_things (id int)`);
+      const fixture = setup({ '20260101_x.js': source });
+      expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'applied' });
+      expect(await fixture.attempt(tenant, 'down')).toMatchObject({ outcome: 'rollbackFailed', code });
+    }
+  });
+
+  it('refuses to drop rows and values written since, and forced with a reason drops them', async () => {
+    const tenant = await schemaTenant();
+    const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
+    await fixture.attempt(tenant);
+    const schema = ident(tenant.schema!);
+    await query(db.url, `insert into ${schema}.notes (body) values ('written since')`);
+    const result = await fixture.attempt(tenant, 'down');
+    expect(result).toMatchObject({ outcome: 'rollbackFailed', code: 'FLT_REVERT_REMOVES_DATA' });
+    expect(result.message).toContain('notes');
+    // The column's rows all hold its default, so it went; the table has a row, so it stays
+    expect(result.runs.map((run) => run.name)).toEqual(['20260102_title']);
+    expect(await query(db.url, `select body from ${schema}.notes`)).toHaveLength(1);
+    expect(await fixture.attempt(tenant, 'down', { force: true })).toMatchObject({ outcome: 'rolledBack' });
+  });
+
+  it('refuses a value written since into an added column', async () => {
+    const tenant = await schemaTenant();
+    const first = setup({ '20260101_notes.js': NOTES });
+    await first.attempt(tenant, 'up', { rolloutId: 'r-0' });
+    await query(db.url, `insert into ${ident(tenant.schema!)}.notes (body) values ('old')`);
+    const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
+    await fixture.attempt(tenant);
+    await query(db.url, `update ${ident(tenant.schema!)}.notes set title = 'mine'`);
+    expect(await fixture.attempt(tenant, 'down')).toMatchObject({
+      outcome: 'rollbackFailed',
+      code: 'FLT_REVERT_REMOVES_DATA',
+      message: expect.stringContaining('notes.title'),
+    });
+  });
+
+  it('rolls a down back that is not the inverse of its up, and says how it differs', async () => {
+    const tenant = await schemaTenant();
+    const fixture = setup({
+      '20260101_x.js': `exports.up = (knex) => knex.schema.createTable('a', (t) => { t.increments(); }).createTable('b', (t) => { t.increments(); }); exports.down = (knex) => knex.schema.dropTable('a');`,
+    });
+    await fixture.attempt(tenant);
+    const before = await fingerprint(tenant);
+    const result = await fixture.attempt(tenant, 'down');
+    expect(result).toMatchObject({
+      outcome: 'rollbackFailed',
+      code: 'FLT_REVERT_INEXACT',
+      message: expect.stringContaining('left behind'),
+    });
+    expect(await fingerprint(tenant)).toBe(before);
+  });
+});
+
+describe('walls', () => {
+  const escapes: Record<string, string> = {
+    'writes into another tenant': `knex.raw('insert into victim.people values (1)')`,
+    'alters a table elsewhere': `knex.raw('alter table victim.people add column x int')`,
+    'creates a table elsewhere': `knex.raw('create table victim.made (id int)')`,
+    'drops a table elsewhere': `knex.raw('drop table victim.people')`,
+    'drops a table elsewhere from inside a function': `knex.raw("do $$ begin execute 'drop' || ' table victim.people'; end $$")`,
+    'truncates elsewhere': `knex.raw('truncate victim.people')`,
+    'locks a shared table by a foreign key': `knex.schema.createTable('mine', (t) => { t.integer('p').references('id').inTable('public.plans'); })`,
+  };
+  beforeAll(async () => {
+    await query(db.url, `create schema victim; create table victim.people (id int); create table public.plans (id int primary key)`);
+  });
+  afterAll(() => query(db.url, `drop schema victim cascade; drop table public.plans cascade`));
+
+  it.each(Object.entries(escapes))('rolls back a migration that %s', async (_, statement) => {
+    const tenant = await schemaTenant();
+    const fixture = setup({ '20260101_escape.js': `exports.up = (knex) => ${statement};` });
+    const before = await query(
+      db.url,
+      `select count(*) from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace where nspname = 'victim'`,
+    );
+    const result = await fixture.attempt(tenant);
+    expect(result).toMatchObject({ outcome: 'failed', code: 'FLT_TENANT_ESCAPE' });
+    expect(
+      await query(
+        db.url,
+        `select count(*) from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace where nspname = 'victim'`,
+      ),
+    ).toEqual(before);
+    expect(await query(db.url, 'select * from victim.people')).toHaveLength(0);
+  });
+
+  it('lets through what the config names as shared', async () => {
+    const tenant = await schemaTenant();
+    const fixture = setup(
+      { '20260101_fk.js': `exports.up = (knex) => ${escapes['locks a shared table by a foreign key']};` },
+      { shared: [{ object: 'public.plans', maxLock: 'SHARE ROW EXCLUSIVE' }] },
+    );
+    expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'applied' });
+  });
+
+  it('lets a tenant drop and create temporary and own tables', async () => {
+    const tenant = await schemaTenant();
+    const fixture = setup({
+      '20260101_own.js': `exports.up = async (knex) => { await knex.raw('create temp table x (a text)'); await knex.raw('create table y (a text)'); await knex.raw('drop table y'); await knex.raw('drop table x'); };`,
+    });
+    expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'applied' });
+  });
+});
+
+it.each([
+  ['commits by itself', `exports.up = async (knex) => { await knex.raw('create table z (id int)'); await knex.raw('commit'); };`],
+  ['swallows an error', `exports.up = async (knex) => { await knex.raw('select nonsense').catch(() => {}); };`],
+  ['rolls itself back', `exports.up = async (knex) => { await knex.rollback(new Error('x')); };`],
+])('fails a migration that %s', async (_, source) => {
+  const tenant = await schemaTenant();
+  const fixture = setup({ '20260101_stray.js': source });
+  expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'failed' });
+  expect(
+    await query(db.url, `select 1 from pg_tables where schemaname = $1 and tablename = 'knex_migrations'`, [tenant.schema]),
+  ).toHaveLength(_ === 'commits by itself' ? 1 : 0);
+});
+
+it('detects a schema that carries the ledger of another tenant', async () => {
+  const tenant = await schemaTenant();
+  const fixture = setup({ '20260101_notes.js': NOTES });
+  await fixture.attempt(tenant);
+  expect(await fixture.attempt({ ...tenant, id: 'somebody-else' }, 'up', { rolloutId: 'r-2' })).toMatchObject({
+    outcome: 'failed',
+    code: 'FLT_IDENTITY_MISMATCH',
+  });
+});
+
+it('names an edited file, an out-of-order file, and a missing schema', async () => {
+  const tenant = await schemaTenant();
+  const first = setup({ '20260102_notes.js': NOTES });
+  await first.attempt(tenant);
+  const edited = setup({ '20260102_notes.js': `${NOTES}// edited`, '20260103_title.js': TITLE });
+  expect(await edited.attempt(tenant, 'up', { rolloutId: 'r-2' })).toMatchObject({ outcome: 'failed', code: 'FLT_CHECKSUM_DRIFT' });
+  const older = setup({ '20260101_older.js': TITLE, '20260102_notes.js': NOTES });
+  expect(await older.attempt(tenant, 'up', { rolloutId: 'r-2' })).toMatchObject({ outcome: 'failed', code: 'FLT_OUT_OF_ORDER' });
+  expect(await older.attempt(tenant, 'up', { rolloutId: 'r-2', outOfOrder: 'allow' })).toMatchObject({ outcome: 'applied' });
+  expect(await first.attempt({ id: 'lost', host: 'h1', schema: 'no_such_schema' })).toMatchObject({
+    outcome: 'failed',
+    code: 'FLT_SCHEMA_MISSING',
+  });
+});
+
+it('leaves a stuck lock row of Knex alone and says so', async () => {
+  const tenant = await schemaTenant();
+  const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
+  await fixture.attempt(tenant, 'up', { migrations: (await fixture.migrations()).slice(0, 1) });
+  await query(db.url, `update ${ident(tenant.schema!)}.knex_migrations_lock set is_locked = 1`);
+  expect(await fixture.attempt(tenant, 'up', { fenceFirst: true })).toMatchObject({ outcome: 'deferred', code: 'FLT_KNEX_LOCKED' });
+  expect(await query(db.url, `select is_locked from ${ident(tenant.schema!)}.knex_migrations_lock`)).toEqual([{ is_locked: 1 }]);
+});
+
+it('sends S + 2 messages for a migration of S statements, S + 3 when it dropped something', async () => {
+  const tenant = await schemaTenant();
+  const fixture = setup({
+    '20260101_notes.js': NOTES,
+    '20260102_title.js': TITLE,
+    '20260103_drop.js': `exports.up = (knex) => knex.raw('alter table notes drop column title');`,
+  });
+  const all = await fixture.migrations();
+  await fixture.attempt(tenant, 'up', { migrations: all.slice(0, 1) });
+  fixture.deltas.set('20260102_title', { added: [], removed: [] });
+  fixture.deltas.set('20260103_drop', { added: [], removed: [] });
+  const { default: pg } = await import('pg');
+  const real = pg.Client.prototype.query;
+  let messages = 0;
+  pg.Client.prototype.query = function counted(this: unknown, ...args: unknown[]) {
+    messages++;
+    return (real as (...args: unknown[]) => unknown).apply(this, args);
+  } as typeof real;
+  try {
+    for (const [from, statements, allowed] of [
+      [1, 1, 3],
+      [2, 1, 4],
+    ] as const) {
+      messages = 0;
+      const result = await fixture.attempt(tenant, 'up', { migrations: all.slice(from, from + 1), rolloutId: `s-${from}`, canary: false });
+      expect(result.runs[0]!.statements).toBe(statements);
+      expect(messages).toBeLessThanOrEqual(allowed);
+    }
+  } finally {
+    pg.Client.prototype.query = real;
+  }
+});
