@@ -38,7 +38,7 @@ export async function superviseWorker(options: SuperviseOptions): Promise<void> 
           cwd: options.config.baseDir,
           env: options.env,
           logFile: options.logFile,
-          args: ['--config', options.config.path],
+          args: ['--no-bake', '--config', options.config.path],
         });
       } catch (error) {
         if (first || !(error instanceof FlotillaError)) throw error;

@@ -23,6 +23,15 @@ export interface DevProject {
   remove(): Promise<void>;
 }
 
+export interface DevRun {
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Parsed stdout of a `--json` run. */
+  // biome-ignore lint/suspicious/noExplicitAny: documents are judged by what the tests expect of them
+  readonly json: any;
+}
+
 export interface DevProcess {
   readonly stack: LocalStack;
   output(): string;
