@@ -1,6 +1,20 @@
 /** Sizes and waits of the dispatcher, with the reason for each default. */
 
-import type { Tuning } from '../workflows/messages.js';
+/** Sizes that tests make small; every field has a default. */
+export interface Tuning {
+  /** Tenants per list in a large wave. @defaultValue 25 */
+  readonly listSize?: number;
+  /** A list hands back what it did not reach after this long. @defaultValue 5000 */
+  readonly timeBoxMs?: number;
+  /** Waves up to this size run lists of one tenant. @defaultValue 100 */
+  readonly smallWave?: number;
+  /** A wave continues-as-new above this many history events. @defaultValue 8000 */
+  readonly continueAsNewAfterEvents?: number;
+  /** How long a wave waits before it asks again after `filesDiffer`. @defaultValue 5000 */
+  readonly filesRetryMs?: number;
+  /** After this long without a worker that has the files, the rollout pauses with reason `files`. @defaultValue 120000 */
+  readonly filesPauseAfterMs?: number;
+}
 
 /** @param tuning what a test or an expert makes different */
 export function resolveTuning(tuning: Tuning = {}): Required<Tuning> {

@@ -3,7 +3,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Reason, RolloutProgress, WaveProgress } from '../domain/rollout.js';
 import {
-  type AbortAsk,
   type Answer,
   type ApproveAsk,
   type Ask,
@@ -31,10 +30,10 @@ export const approveUpdate = defineUpdate<Answer, [ApproveAsk]>('approve');
 export const rejectUpdate = defineUpdate<Answer, [ApproveAsk]>('reject');
 export const skipUpdate = defineUpdate<Answer, [SkipAsk]>('skip');
 export const retryUpdate = defineUpdate<Answer, [RetryAsk]>('retry');
-export const abortUpdate = defineUpdate<Answer, [AbortAsk]>('abort');
+export const abortUpdate = defineUpdate<Answer, [Ask]>('abort');
 export const rollbackUpdate = defineUpdate<Answer, [RollbackAsk]>('rollback');
 export const pauseSignal = defineSignal<[Ask]>('pause');
-export const abortSignal = defineSignal<[AbortAsk]>('abort');
+export const abortSignal = defineSignal<[Ask]>('abort');
 export const tenantResolvedSignal = defineSignal<[TenantResolved]>(TENANT_RESOLVED_SIGNAL);
 export const waveNewsSignal = defineSignal<[WaveNews]>(WAVE_NEWS_SIGNAL);
 export const progressQuery = defineQuery<RolloutProgress>(QUERIES.progress);

@@ -6,6 +6,7 @@
 import type { PlanSummary } from '../domain/plan.js';
 import type { Desired, RolloutState } from '../domain/rollout.js';
 import type { TenantState } from '../domain/tenant.js';
+import type { Tuning } from '../domain/tuning.js';
 
 export const WORKFLOWS = {
   plan: 'planWorkflow',
@@ -36,9 +37,6 @@ export interface ApproveAsk extends Ask {
 export interface ResumeAsk extends Ask {
   /** Go on after a halt with up to this many unresolved failures in the halted wave. */
   readonly acceptFailures?: number;
-}
-export interface AbortAsk extends Ask {
-  readonly inFlight?: 'drain' | 'cancel';
 }
 export interface SkipAsk extends Ask {
   readonly tenants?: readonly string[];
@@ -74,7 +72,7 @@ export interface RolloutAsks {
   reject: ApproveAsk;
   skip: SkipAsk;
   retry: RetryAsk;
-  abort: AbortAsk;
+  abort: Ask;
   rollback: RollbackAsk;
 }
 /** Queries on `rolloutWorkflow`; `waveWorkflow` and `tenantWorkflow` answer `progress` too. */
@@ -122,22 +120,6 @@ export interface RolloutInput extends Ask {
   readonly planId: string;
   readonly taskQueue: string;
   readonly tuning?: Tuning;
-}
-
-/** Sizes that tests make small; every field has a default in `domain/tuning.ts`. */
-export interface Tuning {
-  /** Tenants per list in a large wave. @defaultValue 25 */
-  readonly listSize?: number;
-  /** A list hands back what it did not reach after this long. @defaultValue 5000 */
-  readonly timeBoxMs?: number;
-  /** Waves up to this size run lists of one tenant. @defaultValue 100 */
-  readonly smallWave?: number;
-  /** A wave continues-as-new above this many history events. @defaultValue 8000 */
-  readonly continueAsNewAfterEvents?: number;
-  /** How long a wave waits before it asks again after `filesDiffer`. @defaultValue 5000 */
-  readonly filesRetryMs?: number;
-  /** After this long without a worker that has the files, the rollout pauses with reason `files`. @defaultValue 120000 */
-  readonly filesPauseAfterMs?: number;
 }
 
 export interface TenantInput {
@@ -211,9 +193,6 @@ export interface AdminInput extends Ask {
 export const STEER_SIGNAL = 'steer';
 export interface Steer {
   readonly desired?: Desired;
-  readonly inFlight?: 'drain' | 'cancel';
-  readonly maxConcurrency?: number;
-  readonly maxFailures?: number;
   readonly skip?: readonly string[];
   readonly skipRest?: boolean;
   readonly resolved?: readonly TenantResolved[];

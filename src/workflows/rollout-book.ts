@@ -17,7 +17,6 @@ import type {
 import { type FinalState, isFinal } from '../domain/rollout.js';
 import { addTotals, noTotals, type Totals, unresolved } from '../domain/tenant.js';
 import type {
-  AbortAsk,
   Answer,
   ApproveAsk,
   Ask,
@@ -206,7 +205,7 @@ export class RolloutBook {
       }
       case 'abort': {
         this.desired = 'abort';
-        this.steers.push({ desired: 'abort', ...((ask as AbortAsk).inFlight ? { inFlight: (ask as AbortAsk).inFlight! } : {}) });
+        this.steers.push({ desired: 'abort' });
         return 'The rollout stops for good; tenants in hand finish, nothing is undone.';
       }
       case 'approve':

@@ -3,7 +3,7 @@
 import type { PlannedWave, RolloutPolicy } from '../domain/plan.js';
 import type { FailureGroup } from '../domain/rollout.js';
 import type { TenantState, Totals } from '../domain/tenant.js';
-import type { Tuning } from './messages.js';
+import type { Tuning } from '../domain/tuning.js';
 
 /** A tenant that is not plainly applied or pending. */
 export interface Troubled {

@@ -34,7 +34,6 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   const control = controlActivities(taskQueue);
   const small = wave.canary || wave.tenants <= tuning.smallWave;
   let desired: 'run' | 'pause' | 'abort' = input.paused ? 'pause' : 'run';
-  let maxConcurrency = wave.maxConcurrency;
   let draining = false;
   let broken: unknown;
   let changes = 0;
@@ -54,7 +53,6 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     });
 
   setHandler(steerSignal, (steer) => {
-    if (steer.maxConcurrency !== undefined) maxConcurrency = steer.maxConcurrency;
     if (steer.skip) book.skip(steer.skip);
     if (steer.skipRest) {
       book.skipRest();
@@ -78,7 +76,6 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     if (draining)
       return continueAsNew<typeof waveWorkflow>({
         ...input,
-        wave: { ...wave, maxConcurrency },
         carry: book.carry(),
         paused: desired === 'pause',
       });
@@ -141,7 +138,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
 
   /** Hosts take turns; each gets one list at a time until its window, or the wave's limit, is full. */
   function dispatch(): void {
-    const limits = { canary: wave.canary && direction === 'up', maxFailures: input.maxFailures, maxConcurrency };
+    const limits = { canary: wave.canary && direction === 'up', maxFailures: input.maxFailures, maxConcurrency: wave.maxConcurrency };
     for (let idle = 0; desired === 'run' && idle < book.hosts.length && book.inFlight() < room(limits, unresolved(book.totals)); ) {
       const host = book.hosts[turn++ % book.hosts.length]!;
       const items = ready(host) ? book.next(host, listSize(host), Date.now()) : [];
@@ -209,26 +206,29 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
 
   /** A list that gave no answer: cancelled before it began, its workers were lost three times, or a worker could not even start it. */
   function lost(host: HostState, items: WaveItem[], error: unknown): void {
-    if (isCancellation(error)) return book.handBack(host, items, { again: true });
     const cause = error instanceof ActivityFailure ? error.cause : undefined;
-    if (cause instanceof TimeoutFailure) {
-      if (items.length > 1) return book.handBack(host, items, { again: true, alone: true });
-      const [item] = items;
-      const message = `${item!.id}: three workers in a row were lost while they held it.`;
-      if (direction === 'up') return book.fail(host.host, item!.id, 'FLT_WORKER_LOST', message, true);
-      return book.settle(
-        host,
-        items,
-        { counts: {}, exceptions: [{ id: item!.id, outcome: 'rollbackFailed', code: 'FLT_WORKER_LOST', message }], next: 1 },
-        Date.now(),
-        Math.random,
-      );
+    if (!isCancellation(error) && cause instanceof TimeoutFailure && items.length === 1) {
+      lostForGood(host, items);
+      return;
     }
-    book.handBack(host, items, { again: true });
+    book.handBack(host, items, cause instanceof TimeoutFailure ? { again: true, alone: true } : { again: true });
+    if (isCancellation(error) || cause instanceof TimeoutFailure) return;
     if (!(cause instanceof ApplicationFailure)) throw error;
     if (cause.type === 'FLT_CONTROL_UNAVAILABLE' || cause.type === 'FLT_MIGRATION_MISMATCH')
       host.files = { sinceMs: host.files?.sinceMs ?? Date.now(), text: cause.message, untilMs: Date.now() + tuning.filesRetryMs };
     else book.halt = { code: cause.type ?? 'FLT_INTERNAL', text: cause.message };
+  }
+
+  /** What happened to a tenant whose workers were lost each time is not known: a person, or a later look at its ledger, decides. */
+  function lostForGood(host: HostState, items: WaveItem[]): void {
+    const id = items[0]!.id;
+    const code = 'FLT_WORKER_LOST';
+    const message = `${id}: three workers in a row were lost while they held it.`;
+    if (direction === 'up') book.fail(host.host, id, code, message, true);
+    else {
+      const result = { counts: {}, exceptions: [{ id, outcome: 'rollbackFailed' as const, code, message }], next: 1 };
+      book.settle(host, items, result, Date.now(), Math.random);
+    }
   }
 
   async function waitForHost(host: HostState, code: string): Promise<void> {
@@ -363,7 +363,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       hosts: book.hosts.length,
       totals,
       maxFailures: input.maxFailures,
-      maxConcurrency,
+      maxConcurrency: wave.maxConcurrency,
       inFlight: book.inFlight(),
       silentHosts: book.hosts.flatMap((host) => (host.silent ? [{ host: host.host, ...host.silent }] : [])),
       failures: book.groups(),

@@ -17,7 +17,9 @@ afterEach(async () => {
 const noStack = (ran: { stdout: string; stderr: string }) => expect(ran.stdout + ran.stderr).not.toMatch(/\n\s+at .*[:(]\d+/);
 
 it('names a host that does not answer, with exit 8 and the remedy', async () => {
-  const fleet = await setup({ hosts: { h1: { schemas: sixTenants }, h2: { schemas: [], url: 'postgres://u:secretword@127.0.0.1:1/none' } } });
+  const fleet = await setup({
+    hosts: { h1: { schemas: sixTenants }, h2: { schemas: [], url: 'postgres://u:secretword@127.0.0.1:1/none' } },
+  });
   await fleet.worker();
   const ran = await fleet.cli(['plan', '--json']);
   expect(ran.code).toBe(8);
@@ -42,7 +44,9 @@ it('names the host that refuses the credential, without showing it', async () =>
 });
 
 it('names a tenant whose schema does not exist', async () => {
-  const fleet = await setup({ tenants: `[fromList([{ id: 'a', host: 'h1', schema: 't01' }, { id: 'lost', host: 'h1', schema: 'nowhere' }])]` });
+  const fleet = await setup({
+    tenants: `[fromList([{ id: 'a', host: 'h1', schema: 't01' }, { id: 'lost', host: 'h1', schema: 'nowhere' }])]`,
+  });
   await fleet.worker();
   const ran = await fleet.cli(['plan', '--json']);
   expect(ran.code).toBe(3);
@@ -57,13 +61,18 @@ it('names duplicate tenants and tenants on an unknown host, all at once', async 
   await fleet.worker();
   const ran = await fleet.cli(['plan', '--json']);
   expect(ran.code).toBe(3);
-  const codes = ran.json.findings?.map((f: { code: string }) => f.code) ?? ran.json.error.details.findings.map((f: { code: string }) => f.code);
+  const codes =
+    ran.json.findings?.map((f: { code: string }) => f.code) ?? ran.json.error.details.findings.map((f: { code: string }) => f.code);
   expect(codes).toEqual(expect.arrayContaining(['FLT_DUPLICATE_TENANT', 'FLT_UNKNOWN_HOST']));
 });
 
 it('reports a migration with a syntax error and one without up together, and plans nothing', async () => {
   const fleet = await setup({
-    migrations: { '20260101000000_notes.js': createNotes, '20260102000000_broken.js': 'exports.up = (', '20260103000000_noup.js': 'exports.down = () => {};' },
+    migrations: {
+      '20260101000000_notes.js': createNotes,
+      '20260102000000_broken.js': 'exports.up = (',
+      '20260103000000_noup.js': 'exports.down = () => {};',
+    },
   });
   await fleet.worker();
   const ran = await fleet.cli(['plan', '--json']);
@@ -75,7 +84,9 @@ it('reports a migration with a syntax error and one without up together, and pla
 });
 
 it('plans a migration without down, says that it cannot be rolled back, and refuses the rollback before anything is reverted', async () => {
-  const fleet = await setup({ migrations: { '20260101000000_notes.js': `exports.up = (knex) => knex.schema.createTable('notes', (t) => { t.increments('id'); });` } });
+  const fleet = await setup({
+    migrations: { '20260101000000_notes.js': `exports.up = (knex) => knex.schema.createTable('notes', (t) => { t.increments('id'); });` },
+  });
   await fleet.worker();
   const plan = await fleet.cli(['plan', '--json']);
   expect(plan.code).toBe(0);
@@ -93,7 +104,9 @@ it('refuses a plan when an applied file was edited: one finding for the fleet, e
   const ran = await fleet.cli(['start', '--wait', '--yes', '--json']);
   expect(ran.code).toBe(3);
   expect(ran.json.error.code).toBe('FLT_CHECKSUM_DRIFT');
-  expect(await fleet.rows('h1', `select 1 from information_schema.columns where column_name = 'title' and table_name = 'notes'`)).toHaveLength(0);
+  expect(
+    await fleet.rows('h1', `select 1 from information_schema.columns where column_name = 'title' and table_name = 'notes'`),
+  ).toHaveLength(0);
 });
 
 it('refuses an out-of-order file and names it', async () => {
@@ -188,7 +201,8 @@ it('reports every mistake in a config at once, each with its path', async () => 
   expect(ran.code).toBe(2);
   expect(ran.json.error.code).toBe('FLT_CONFIG_INVALID');
   const text = JSON.stringify(ran.json.error);
-  for (const path of ['name', 'control.connection', 'hosts.h1', 'maxConcurency', 'tenants', 'migrations.directory']) expect(text).toContain(path);
+  for (const path of ['name', 'control.connection', 'hosts.h1', 'maxConcurency', 'tenants', 'migrations.directory'])
+    expect(text).toContain(path);
   expect(text).not.toContain('secretword');
 });
 

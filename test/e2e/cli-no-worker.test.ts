@@ -34,16 +34,13 @@ async function setup({ rollout = true } = {}) {
   return { fleet, client, events };
 }
 
-it.each(['pause', 'abort'])(
-  'hands in %s durably and says that it is pending, with exit 6',
-  async (verb) => {
-    const { fleet, events } = await setup();
-    const first = await fleet.cli([verb, '--json', '--reason', 'looking', '--request-id', 'ops-1']);
-    expect(first.code).toBe(6);
-    expect(first.json).toMatchObject({ kind: 'steer', verb, rolloutId: 'r-lonely', accepted: true, pending: true, state: null });
-    expect(await events()).toContain('workflowExecutionSignaledEventAttributes');
-  },
-);
+it.each(['pause', 'abort'])('hands in %s durably and says that it is pending, with exit 6', async (verb) => {
+  const { fleet, events } = await setup();
+  const first = await fleet.cli([verb, '--json', '--reason', 'looking', '--request-id', 'ops-1']);
+  expect(first.code).toBe(6);
+  expect(first.json).toMatchObject({ kind: 'steer', verb, rolloutId: 'r-lonely', accepted: true, pending: true, state: null });
+  expect(await events()).toContain('workflowExecutionSignaledEventAttributes');
+});
 
 it.each([['resume'], ['retry', '--failed'], ['skip', '--bake'], ['rollback']])(
   'does not send %s when nobody answers: exit 8, and nothing in the history',

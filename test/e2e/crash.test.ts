@@ -19,7 +19,12 @@ const migrated = async (fleet: FleetFixture, table = 'slow_table') =>
 
 /** Rows of the ledger that say "applied", per tenant and migration; more than one would be a doubled effect. */
 async function effects(fleet: FleetFixture, schemas: readonly string[]) {
-  const sql = schemas.map((s) => `select '${s}' s, migration, count(*)::int n from "${s}".flotilla_ledger where direction = 'up' and migration is not null group by 2`).join(' union all ');
+  const sql = schemas
+    .map(
+      (s) =>
+        `select '${s}' s, migration, count(*)::int n from "${s}".flotilla_ledger where direction = 'up' and migration is not null group by 2`,
+    )
+    .join(' union all ');
   return fleet.rows<{ s: string; migration: string; n: number }>('h1', sql);
 }
 
@@ -70,7 +75,10 @@ it('lets a worker that is asked to stop finish the tenant in hand and hand back 
   await until(async () => (await migrated(fleet)) >= 4, '4 tenants migrated');
   const code = await leaving.stop('SIGTERM');
   expect(code).toBe(0);
-  const busy = await fleet.rows('h1', `select 1 from pg_stat_activity where application_name like 'flotilla%' and state <> 'idle' and datname = current_database() and pid <> pg_backend_pid()`);
+  const busy = await fleet.rows(
+    'h1',
+    `select 1 from pg_stat_activity where application_name like 'flotilla%' and state <> 'idle' and datname = current_database() and pid <> pg_backend_pid()`,
+  );
   expect(busy).toHaveLength(0);
   await fleet.worker();
   const end = await fleet.cli(['wait', '--json']);
@@ -109,7 +117,8 @@ it('stays true after Terminate in the Temporal UI: the waves stop, and the next 
   const { client, close } = await temporal(fleet);
   await client.workflow.getHandle(`flotilla/${fleet.name}`).terminate('pressed in the UI');
   await until(async () => {
-    for await (const it of client.workflow.list({ query: `FlotillaRollout = '${one.json.rolloutId}' and ExecutionStatus = 'Running'` })) if (it) return false;
+    for await (const it of client.workflow.list({ query: `FlotillaRollout = '${one.json.rolloutId}' and ExecutionStatus = 'Running'` }))
+      if (it) return false;
     return true;
   }, 'no workflow of the rollout open');
   await close();

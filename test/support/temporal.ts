@@ -14,7 +14,8 @@ import { cellQueue, workflowIds } from '../../src/domain/ids.js';
 import type { ListResult, TenantException } from '../../src/domain/outcome.js';
 import type { PlannedWave, RolloutPlan, RolloutPolicy } from '../../src/domain/plan.js';
 import type { RolloutProgress, RolloutReport } from '../../src/domain/rollout.js';
-import type { Answer, Ask, RolloutAsks, RolloutVerb, Tuning } from '../../src/workflows/messages.js';
+import type { Tuning } from '../../src/domain/tuning.js';
+import type { Answer, Ask, RolloutAsks, RolloutVerb } from '../../src/workflows/messages.js';
 
 export type Fakes = Partial<Activities>;
 
