@@ -436,6 +436,7 @@ export class RolloutBook {
       });
     if (this.phase === 'baking' && this.bakeUntilMs !== undefined)
       reasons.push({ kind: 'bake', text: 'the bake time runs', clears: 'itself', untilMs: this.bakeUntilMs });
+    if (this.state() === 'draining') reasons.push({ kind: 'drain', text: 'tenants in hand finish; no other is started', clears: 'itself' });
     return reasons;
   }
 

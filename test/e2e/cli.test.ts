@@ -201,9 +201,11 @@ it('replaces an open rollout: aborts it, waits for the tenants in hand, starts',
   const noReason = await fleet.cli(['start', '--replace', '--json']);
   expect(noReason.code).toBe(2);
   const replacing = fleet.cli(['start', '--replace', '--reason', 'newer release', '--wait', '--json']);
-  await until(async () => (await json(fleet, 'status', 'status')).reasons.length > 0 || undefined, 'the abort to be applied').catch(
-    () => undefined,
-  );
+  const draining = await until(async () => {
+    const status = await json(fleet, 'status', 'status');
+    return status.state === 'draining' && status;
+  }, 'the abort to be applied');
+  expect(draining.reasons).toMatchObject([{ kind: 'drain', clears: 'itself' }]);
   await openGate();
   const two = await replacing;
   expect(two.code).toBe(0);

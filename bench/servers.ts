@@ -1,0 +1,51 @@
+/** One Postgres and one Temporal server for a benchmark, and databases full of tenant schemas. */
+
+import pg from 'pg';
+import { startPostgres } from '../src/dev/embedded-postgres.js';
+import { startTemporal } from '../src/dev/temporal-server.js';
+import { type FleetStack, query } from '../test/support/fleet-project.js';
+
+export interface Servers extends FleetStack {
+  /** A database with these schemas, each filled by `seed`. */
+  databaseOf(schemas: readonly string[], seed: string): Promise<string>;
+  /** A copy of a database; nobody may be connected to it. */
+  copyOf(url: string): Promise<string>;
+  drop(url: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const schemaNames = (count: number): string[] => Array.from({ length: count }, (_, i) => `t${String(i).padStart(5, '0')}`);
+
+let serial = 0;
+
+export async function startServers(): Promise<Servers> {
+  const [postgres, temporal] = await Promise.all([startPostgres(), startTemporal({ headless: true, path: process.env.PATH ?? '' })]);
+  const nameOf = (url: string) => pg.escapeIdentifier(new URL(url).pathname.slice(1));
+  const create = async (template: string) => {
+    const name = `bench_${++serial}`;
+    await query(postgres.url, `create database ${name} template ${template}`);
+    return postgres.databaseUrl(name);
+  };
+  return {
+    serverUrl: postgres.url,
+    temporalAddress: temporal.address,
+    async databaseOf(schemas, seed) {
+      const url = await create('template1');
+      for (let from = 0; from < schemas.length; from += 500)
+        await query(
+          url,
+          schemas
+            .slice(from, from + 500)
+            .map((schema) => `create schema ${schema}; set search_path to ${schema}; ${seed}`)
+            .join('\n'),
+        );
+      return url;
+    },
+    copyOf: (url) => create(nameOf(url)),
+    drop: async (url) => void (await query(postgres.url, `drop database ${nameOf(url)} with (force)`)),
+    async stop() {
+      await temporal.stop();
+      await postgres.stop();
+    },
+  };
+}
