@@ -5,7 +5,7 @@
 
 import type { ListResult } from '../domain/outcome.js';
 import type { Finding, PlanSummary, RolloutPlan } from '../domain/plan.js';
-import type { FinalState, RolloutProgress, RolloutState, WaveProgress } from '../domain/rollout.js';
+import type { FinalState, RolloutProgress, RolloutState } from '../domain/rollout.js';
 import type { AdminVerb, Ask, PlanInput, TenantInput, TenantVerb } from '../workflows/messages.js';
 
 export interface Hello {
@@ -176,5 +176,3 @@ export interface Activities {
     readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string; readonly remedy?: string }[];
   }>;
 }
-
-export type WaveSnapshot = WaveProgress;

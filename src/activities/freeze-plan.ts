@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { countPositions, countStates, pendingTenants, placeTenants, setStates, stagedIds } from '../control/plan-tenants.js';
+import { countHosts, countPositions, countStates, pendingTenants, placeTenants, setStates, stagedIds } from '../control/plan-tenants.js';
 import { storeSummary } from '../control/plans.js';
 import { unclearTenants } from '../control/rollout-tenants.js';
 import { canonicalJson } from '../domain/canonical-json.js';
@@ -63,7 +63,7 @@ export const createFreezePlan =
       planId: input.planId,
       digest,
       createdAt: new Date(input.startedAtMs).toISOString(),
-      hosts: new Set(pending.map((tenant) => tenant.host)).size,
+      hosts: await countHosts(deps.control, input.planId),
       cells: input.cells,
       totals: {
         tenants: total,

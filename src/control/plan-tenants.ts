@@ -136,6 +136,12 @@ export async function countStates(pool: ControlPool, planId: string): Promise<Pa
   return Object.fromEntries(rows.map((row) => [row.state, row.n]));
 }
 
+/** Hosts that hold a tenant of the plan, pending or not. */
+export async function countHosts(pool: ControlPool, planId: string): Promise<number> {
+  const rows = await ask<{ n: number }>(pool, 'select count(distinct host)::int n from plan_tenant where plan_id = $1', [planId]);
+  return rows[0]?.n ?? 0;
+}
+
 /** Per migration: tenants that have it, and tenants that wait for it. */
 export async function countPositions(
   pool: ControlPool,

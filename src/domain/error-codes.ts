@@ -153,6 +153,14 @@ export const ERROR_CODES = {
     'Pending tenants are in no wave of the strategy.',
     'Add a wave without a selector, or set unmatched: "remainder" or "ignore".',
   ),
+  FLT_NO_CANARY: row(
+    'PreflightError',
+    'no',
+    'stops',
+    3,
+    'Tenants are pending, but none of them may be a canary.',
+    'Exclude fewer tenants from the canary, or set canary: false.',
+  ),
   FLT_TOLERANCE_ZERO: row(
     'PreflightError',
     'no',

@@ -101,6 +101,7 @@ export interface PlanSummary {
   readonly createdAt: string;
   /** Newest migration every tenant will stand at. */
   readonly to: string;
+  /** Hosts of the selected tenants, up to date or not. */
   readonly hosts: number;
   readonly cells: readonly string[];
   readonly totals: PlanTotals;

@@ -94,7 +94,7 @@ const isPreset = (name: string): name is Preset => name === 'auto' || name === '
 /** @throws RangeError when the name is neither a preset nor in `strategies` */
 export function resolveStrategy(request: StrategyRequest): ResolvedStrategy {
   const name = request.name ?? 'auto';
-  const own = request.strategies?.[name];
+  const own = request.strategies && Object.hasOwn(request.strategies, name) ? request.strategies[name] : undefined;
   if (!own && !isPreset(name)) throw new RangeError(`there is no strategy "${name}"`);
   const { label, spec } = own ? { label: name, spec: own } : preset(name as Preset, request.pending);
   const fromPreset = own === undefined;

@@ -1,11 +1,12 @@
 /**
- * The states of a rollout as a table: what each means, what moves it, and where to. The code asks `canMove`; `docs/state-machine.md` is
- * drawn from the same rows. A new state is a new row.
+ * The states of a rollout as a table: what each means, what moves it, and where to. `docs/state-machine.md` is drawn from the rows, and
+ * tests hold what the rollout does against them with `canMove`. A new state is a new row.
  */
 
 import type { RolloutState } from './rollout.js';
 
 export interface Move {
+  /** A label in the drawing: no colon and no semicolon, which end a label there. */
   readonly by: string;
   readonly to: RolloutState;
 }
@@ -25,7 +26,7 @@ export const ROLLOUT_MACHINE: readonly StateRow[] = [
   row(
     'running',
     'Tenants of a wave are being migrated.',
-    ['pause, abort, or a breach while tenants are in hand', 'draining'],
+    ['pause or a breach while tenants are in hand, or abort', 'draining'],
     ['the wave settled and has a bake time', 'baking'],
     ['the next wave needs approval', 'awaitingApproval'],
     ['the failure budget is exceeded, or a tenant diverged from the canaries', 'halted'],
@@ -33,16 +34,17 @@ export const ROLLOUT_MACHINE: readonly StateRow[] = [
     ['rollback', 'rollingBack'],
     ['the last wave settled, nothing unresolved', 'succeeded'],
     ['the last wave settled, some unresolved', 'completedWithFailures'],
-    ['abort, nothing in hand', 'aborted'],
   ),
   row(
     'draining',
     'No tenant is started; those in hand finish.',
-    ['pause: the last one in hand settled', 'paused'],
-    ['a breach: the last one in hand settled', 'halted'],
+    ['after pause, nothing in hand any more', 'paused'],
+    ['after a breach, nothing in hand any more', 'halted'],
+    ['after abort, nothing in hand any more', 'aborted'],
     ['resume', 'running'],
-    ['abort: the last one in hand settled', 'aborted'],
     ['rollback', 'rollingBack'],
+    ['after pause, those in hand were the last, nothing unresolved', 'succeeded'],
+    ['after pause, those in hand were the last, some unresolved', 'completedWithFailures'],
   ),
   row(
     'baking',
@@ -50,10 +52,11 @@ export const ROLLOUT_MACHINE: readonly StateRow[] = [
     ['the bake time is over, or skip bake', 'running'],
     ['the next wave needs approval', 'awaitingApproval'],
     ['pause', 'paused'],
+    ['reject of the next wave', 'halted'],
     ['rollback', 'rollingBack'],
     ['it was the last wave, nothing unresolved', 'succeeded'],
     ['it was the last wave, some unresolved', 'completedWithFailures'],
-    ['abort', 'aborted'],
+    ['abort', 'draining'],
   ),
   row(
     'awaitingApproval',
@@ -62,21 +65,24 @@ export const ROLLOUT_MACHINE: readonly StateRow[] = [
     ['reject, or the approval timed out', 'halted'],
     ['pause', 'paused'],
     ['rollback', 'rollingBack'],
-    ['abort', 'aborted'],
+    ['abort', 'draining'],
   ),
   row(
     'paused',
     'Nothing is started until every reason is gone.',
     ['resume, or the reason clears itself', 'running'],
     ['resume, the bake time still runs', 'baking'],
-    ['resume, approval still lacks', 'awaitingApproval'],
+    ['resume, the next wave still needs approval', 'awaitingApproval'],
+    ['reject, the approval timed out, a breach, or a refused rollback', 'halted'],
     ['rollback', 'rollingBack'],
-    ['abort', 'aborted'],
+    ['abort, or pause while a host or the files hold everything up', 'draining'],
   ),
   row(
     'halted',
     'Latched: a person has to decide.',
     ['resume, when unresolved failures are within the limit or accepted', 'running'],
+    ['resume, the bake time still runs', 'baking'],
+    ['resume, the next wave still needs approval', 'awaitingApproval'],
     ['rollback, or onBreach asks for it', 'rollingBack'],
     ['abort', 'aborted'],
   ),
@@ -84,7 +90,7 @@ export const ROLLOUT_MACHINE: readonly StateRow[] = [
     'rollingBack',
     'Tenants return to where this rollout found them.',
     ['every tenant that this rollout moved is back', 'rolledBack'],
-    ['a wave is back, earlier waves stay applied; or a rule refused', 'halted'],
+    ['a wave is back, earlier waves stay applied', 'halted'],
     ['a tenant could not be returned', 'rollbackFailed'],
     ['abort', 'aborted'],
   ),
@@ -92,6 +98,8 @@ export const ROLLOUT_MACHINE: readonly StateRow[] = [
     'rollbackFailed',
     'Some tenants could not be returned; a person has to decide.',
     ['rollback, again or leaving tenants out', 'rollingBack'],
+    ['rollback leaving out the last of them', 'rolledBack'],
+    ['a rollback that a rule refuses, or that leaves earlier waves applied', 'halted'],
     ['abort', 'aborted'],
   ),
   row('succeeded', 'Every tenant has every migration, or was left out on purpose.'),

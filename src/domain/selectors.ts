@@ -10,7 +10,9 @@ export interface Selectable {
 
 /** True when every part of the selector fits; an empty selector fits everything. */
 export function matchesSelector(selector: Selector, tenant: Selectable): boolean {
-  const label = (key: string): string | undefined => (key === 'id' ? tenant.id : key === 'host' ? tenant.host : tenant.labels?.[key]);
+  const { id, host, labels = {} } = tenant;
+  const label = (key: string): string | undefined =>
+    key === 'id' ? id : key === 'host' ? host : Object.hasOwn(labels, key) ? labels[key] : undefined;
   if (selector.names && !selector.names.includes(tenant.id)) return false;
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (label(key) !== value) return false;
   return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {

@@ -48,7 +48,7 @@ export function planWaves(request: WavePlanRequest): WavePlan {
   const canaries = chooseCanaries(request);
   const chosen = new Set(canaries.map(({ tenant }) => tenant));
   let left = request.pending.filter((tenant) => !chosen.has(tenant.id));
-  const bulkTotal = left.length;
+  const afterCanaries = left;
   const groups: { readonly wave: ResolvedWave; readonly tenants: readonly Candidate[]; readonly canary: boolean }[] = [];
   if (strategy.canary && canaries.length > 0)
     groups.push({
@@ -56,9 +56,18 @@ export function planWaves(request: WavePlanRequest): WavePlan {
       tenants: canaries.map(({ tenant }) => request.pending.find((it) => it.id === tenant)!),
       canary: true,
     });
+  else if (strategy.canary && request.pending.length > 0)
+    findings.push({
+      severity: 'error',
+      code: 'FLT_NO_CANARY',
+      message: `None of the ${request.pending.length} pending tenants may be a canary.`,
+      tenants: request.pending.length,
+    });
   for (const wave of strategy.waves) {
-    const matching = wave.selector ? left.filter((tenant) => matchesSelector(wave.selector!, tenant)) : left;
-    const size = wave.size === undefined ? matching.length : Math.min(matching.length, atLeastOne(wave.size, bulkTotal));
+    const fits = (tenant: Candidate) => !wave.selector || matchesSelector(wave.selector, tenant);
+    const matching = left.filter(fits);
+    // A percentage is of what the selector means, not of what earlier waves left of it
+    const size = wave.size === undefined ? matching.length : atLeastOne(wave.size, afterCanaries.filter(fits).length);
     const tenants = matching.slice(0, size);
     const taken = new Set(tenants.map((tenant) => tenant.id));
     left = left.filter((tenant) => !taken.has(tenant.id));
@@ -86,7 +95,7 @@ export function planWaves(request: WavePlanRequest): WavePlan {
         .forEach((tenant, ordinal) => void placements.push({ id: tenant.id, wave: index, ordinal }));
     const resolved = resolveCount(wave.maxFailures, tenants.length);
     const maxFailures = typeof wave.maxFailures === 'string' ? Math.max(resolved, wave.minFailures) : resolved;
-    if (typeof wave.maxFailures === 'string' && maxFailures === 0 && wave.maxFailures !== '0%')
+    if (typeof wave.maxFailures === 'string' && maxFailures === 0 && !isZero(wave.maxFailures))
       findings.push({
         severity: 'warning',
         code: 'FLT_TOLERANCE_ZERO',
@@ -120,7 +129,9 @@ export function planWaves(request: WavePlanRequest): WavePlan {
 }
 
 /** A wave asked for is never empty by rounding. */
-const atLeastOne = (size: IntOrPercent, whole: number): number => Math.max(size === 0 || size === '0%' ? 0 : 1, resolveCount(size, whole));
+const atLeastOne = (size: IntOrPercent, whole: number): number => (isZero(size) ? 0 : Math.max(1, resolveCount(size, whole)));
+
+const isZero = (value: IntOrPercent): boolean => Number.parseFloat(String(value)) === 0;
 
 function needsApproval(when: ResolvedStrategy['approval'], name: string, index: number, afterCanary: boolean): boolean {
   if (when === 'never') return false;

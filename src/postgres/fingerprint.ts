@@ -63,7 +63,7 @@ select nspname as schema, kind, object, text from (
  union all
  select nspname, 'rule', r.relname, pg_get_ruledef(w.oid, true) from rel r join pg_rewrite w on w.ev_class = r.oid and w.rulename <> '_RETURN'
  union all
- select nspname, 'policy', r.relname, format('%I %s %s roles=%s using=%s check=%s', polname, polcmd, polpermissive, (select string_agg(pg_get_userbyid(x), ',' order by 1) from unnest(polroles) x), pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+ select nspname, 'policy', r.relname, format('%I %s %s roles=%s using=%s check=%s', polname, polcmd, polpermissive, (select string_agg(pg_get_userbyid(x), ',' order by pg_get_userbyid(x)) from unnest(polroles) x), pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
    from rel r join pg_policy p on p.polrelid = r.oid
  union all
  select nspname, 'function', p.proname, format('(%s) %s', pg_get_function_identity_arguments(p.oid), case when prokind = 'a' then 'aggregate' else pg_get_functiondef(p.oid) end)
@@ -79,8 +79,8 @@ select nspname as schema, kind, object, text from (
  union all
  select nspname, 'inheritance', r.relname, i.inhparent::regclass::text from rel r join pg_inherits i on i.inhrelid = r.oid
  union all
- select nspname, 'grant', r.relname, (select string_agg(format('%s:%s', case when a.grantee = r.relowner then '<owner>' when a.grantee = 0 then 'PUBLIC' else pg_get_userbyid(a.grantee)::text end, a.privilege_type || case when a.is_grantable then '*' else '' end), ',' order by 1)
-   from aclexplode(coalesce(r.relacl, acldefault(case r.relkind when 'S' then 's' else 'r' end::"char", r.relowner))) a where a.grantee <> r.relowner) from rel r where r.relacl is not null
+ select nspname, 'grant', r.relname, (select string_agg(privilege, ',' order by privilege) from (select format('%s:%s', case a.grantee when 0 then 'PUBLIC' else pg_get_userbyid(a.grantee)::text end, a.privilege_type || case when a.is_grantable then '*' else '' end) privilege
+   from aclexplode(coalesce(r.relacl, acldefault(case r.relkind when 'S' then 's' else 'r' end::"char", r.relowner))) a where a.grantee <> r.relowner) p) from rel r where r.relacl is not null
 ) everything`;
 }
 
@@ -114,13 +114,13 @@ select set_config('search_path', current_setting('flotilla.path'), true)`,
 /** As the server prints names: quoted only where it must be. */
 const quoted = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : ident(name));
 
-/** Takes `schema.` off wherever it stands as a whole word. */
+/** Takes `schema.` off wherever it stands as a whole word; inside a string, as in `nextval('"it''s".numbers')`, its apostrophes are doubled. */
 function stripper(schema: string): (text: string) => string {
-  const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const plain = new RegExp(`(?<![\\w$".])${literally(schema)}\\.`, 'g');
-  const inQuotes = new RegExp(`(?<![\\w$".])${literally(ident(schema))}\\.`, 'g');
-  const mayBePlain = /^[a-z_][a-z0-9_$]*$/.test(schema);
-  return (text) => (mayBePlain ? text.replace(plain, '').replace(inQuotes, '') : text.replace(inQuotes, ''));
+  const asWord = (text: string) => new RegExp(`(?<![\\w$".])${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\.`, 'g');
+  const quotedName = ident(schema);
+  const spellings = new Set([...(/^[a-z_][a-z0-9_$]*$/.test(schema) ? [schema] : []), quotedName, quotedName.replaceAll("'", "''")]);
+  const patterns = [...spellings].map(asWord);
+  return (text) => patterns.reduce((rest, pattern) => rest.replace(pattern, ''), text);
 }
 
 /** Name of the object that a line tells of. */

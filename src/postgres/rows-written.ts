@@ -23,10 +23,16 @@ export async function writtenSince(client: Client, schema: string, delta: Delta,
   for (const table of tables) if (defaults.has(table)) await ask(table, table, newer);
   for (const { table, column } of columns) {
     const found = defaults.get(table)?.get(column);
-    if (found !== undefined) await ask(`${table}.${column}`, table, `${newer} and t.${ident(column)} is distinct from (${found})`);
+    if (found !== undefined) await ask(`${table}.${column}`, table, `${newer} and ${differs(`t.${ident(column)}`, found)}`);
   }
   return written;
 }
+
+/** Bytes are compared, not values: json and xml have no `=`, that of a box means its area, and that of citext passes over a change. */
+const differs = (value: string, initial: Initial): string =>
+  initial.default === null
+    ? `${value} is distinct from null`
+    : `row(${value})::record *<> row((${initial.default})::${initial.type})::record`;
 
 /** Ordinary and partitioned tables; a partition's rows are also seen through its parent. */
 const addedTables = (delta: Delta): readonly string[] =>
@@ -42,22 +48,29 @@ function addedColumns(delta: Delta, tables: readonly string[]): readonly { table
   );
 }
 
-/** Columns of the tables that exist now, each with its default as SQL (`null` when it has none). */
+/** What a row that nobody wrote into has in a column. */
+interface Initial {
+  readonly type: string;
+  /** As SQL. */
+  readonly default: string | null;
+}
+
+/** Columns of the tables that exist now. What is no table has no rows to lose: views, composite types. */
 async function currentColumns(
   client: Client,
   schema: string,
   tables: readonly string[],
-): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
-  const all = new Map<string, Map<string, string>>();
+): Promise<ReadonlyMap<string, ReadonlyMap<string, Initial>>> {
+  const all = new Map<string, Map<string, Initial>>();
   if (tables.length === 0) return all;
-  const { rows } = await client.query<{ table: string; column: string; default: string | null }>(
-    `select c.relname as table, a.attname as column, pg_get_expr(d.adbin, d.adrelid) as default from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  const { rows } = await client.query<{ table: string; column: string } & Initial>(
+    `select c.relname as table, a.attname as column, format_type(a.atttypid, a.atttypmod) as type, pg_get_expr(d.adbin, d.adrelid) as default from pg_class c join pg_namespace n on n.oid = c.relnamespace
      join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
-     where n.nspname = ${literal(schema)} and c.relname = any (array[${tables.map(literal).join(',')}]::name[])`,
+     where n.nspname = ${literal(schema)} and c.relkind in ('r', 'p') and c.relname = any (array[${tables.map(literal).join(',')}]::name[])`,
   );
   for (const row of rows) {
-    const of = all.get(row.table) ?? new Map<string, string>();
-    of.set(row.column, row.default ?? 'null');
+    const of = all.get(row.table) ?? new Map<string, Initial>();
+    of.set(row.column, row);
     all.set(row.table, of);
   }
   return all;

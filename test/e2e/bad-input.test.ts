@@ -1,6 +1,7 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, onTestFinished } from 'vitest';
+import { FlotillaClient } from '../../src/index.js';
 import { createFleet, type FleetFixture, type FleetOptions, query, sixTenants, until } from '../support/fleet.js';
 import { addTitle, createNotes, waitsAtGate } from '../support/migration-sources.js';
 
@@ -13,6 +14,14 @@ const setup = async (options: Partial<FleetOptions> = {}) => {
 afterEach(async () => {
   for (const fleet of open.splice(0)) await fleet.close();
 });
+
+/** Another deploy of the same project: what a worker of an older or newer build has on its disk. */
+function deployOf(fleet: FleetFixture): string {
+  const folder = `${fleet.dir}-deploy`;
+  cpSync(fleet.dir, folder, { recursive: true });
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 const noStack = (ran: { stdout: string; stderr: string }) => expect(ran.stdout + ran.stderr).not.toMatch(/\n\s+at .*[:(]\d+/);
 
@@ -132,7 +141,8 @@ it('says within seconds that no worker runs, with exit 8, instead of hanging', a
 
 it('never says "nothing to do" when the worker lacks the newest file that the caller has', async () => {
   const fleet = await setup();
-  await fleet.worker();
+  const old = deployOf(fleet);
+  await fleet.worker([], {}, old);
   expect((await fleet.cli(['start', '--wait', '--yes', '--json'])).code).toBe(0);
   fleet.migration('20260109000000_newer.js', addTitle);
   const ran = await fleet.cli(['start', '--wait', '--yes', '--json', '--expect-timeout', '1s']);
@@ -146,17 +156,17 @@ it('waits for a worker that has the files of the plan, pauses with reason "files
   const plan = await fleet.cli(['plan', '--json']);
   expect(plan.code).toBe(0);
   await first.stop();
-  rmSync(join(fleet.dir, 'migrations', '20260101000000_notes.js'));
-  fleet.migration('20260101000000_notes.js', `${createNotes}\n// another build`);
-  const other = await fleet.worker();
-  const started = await fleet.cli(['start', plan.json.planId, '--yes', '--json']);
-  expect(started.code).toBe(0);
+  const other = deployOf(fleet);
+  writeFileSync(join(other, 'migrations', '20260101000000_notes.js'), `${createNotes}\n// another build`);
+  const differs = await fleet.worker([], {}, other);
+  const client = await FlotillaClient.connect({ fleet: fleet.name, taskQueue: fleet.name, address: fleet.temporalAddress });
+  await client.start({ planId: plan.json.planId, tuning: { filesPauseAfterMs: 500, filesRetryMs: 200 } });
+  await client.close();
   await until(async () => {
     const status = await fleet.cli(['status', '--json']);
     return JSON.stringify(status.json.reasons ?? []).includes('files') && status;
   }, 'reason files');
-  fleet.migration('20260101000000_notes.js', createNotes);
-  await other.stop();
+  await differs.stop();
   await fleet.worker();
   const end = await fleet.cli(['wait', '--json']);
   expect(end.code).toBe(0);

@@ -80,9 +80,14 @@ it('says that nothing is to do, in text and in JSON', async () => {
 
 it('is not ready for a migration that is not there yet', async () => {
   const fleet = await setup();
+  expect((await fleet.cli(['plan'])).code).toBe(0);
   expect((await fleet.cli(['start', '--wait', '--yes', '--tenant', 't01', '--tenant', 't02'])).code).toBe(0);
   expect(await json(fleet, 'ready', 'ready', 't01', '20260101000000_notes')).toMatchObject({ code: 0, ready: true });
   expect(await json(fleet, 'ready', 'ready', 't05', '20260101000000_notes')).toMatchObject({ code: 7, ready: false });
+  expect(await json(fleet, 'ready', 'ready', 'nobody', '20260101000000_notes')).toMatchObject({
+    code: 3,
+    error: { code: 'FLT_UNKNOWN_TENANT' },
+  });
 });
 
 it('pauses with exit 4 for the one who waits, and resumes', async () => {

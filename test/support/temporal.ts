@@ -113,6 +113,8 @@ export interface Stack {
   fleet(plan: FleetPlan): Fleet;
   readonly queue: string;
   client(): Client;
+  /** Starts another workflow than a rollout under a fleet's fakes, watched like it. */
+  start(type: string, workflowId: string, input: unknown): Promise<WorkflowHandle>;
   /** Runs a test body; fails at once when a workflow task fails. */
   watched(body: () => Promise<void>): Promise<void>;
 }
@@ -174,6 +176,11 @@ export function stack(): Stack {
   return {
     queue,
     client: () => client,
+    async start(type, workflowId, input) {
+      const handle = await client.workflow.start(type, { taskQueue: queue, workflowId, args: [input] });
+      watching.push(handle);
+      return handle;
+    },
     async watched(body) {
       let stop = false;
       const watch = async () => {

@@ -249,7 +249,7 @@ it('writes nothing: it works in a read-only transaction and keeps no lock and no
   expect(await discoverSchemas(own, moved.schema)).toEqual([moved.schema]);
   const { rows } = await client.query(
     `select state, locktype from pg_stat_activity a left join pg_locks l using (pid)
-     where datname = current_database() and pid <> pg_backend_pid() and (state <> 'idle' or locktype is not null)`,
+     where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid() and (state <> 'idle' or locktype is not null)`,
   );
   expect(rows).toEqual([]);
   const made = await query(db.url, `select relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where nspname = $1`, [
