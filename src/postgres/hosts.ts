@@ -1,5 +1,7 @@
 /** Connections to tenants: a small pool per host, database and credential, with a hard cap per host. */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EventEmitter } from 'node:events';
 import pg from 'pg';
 import { parseIntoClientConfig } from 'pg-connection-string';
 import { FlotillaError } from '../domain/errors.js';
@@ -10,7 +12,7 @@ import { classify } from './sqlstate.js';
 export interface HostSettings {
   readonly connection: string | ((tenant: TenantRef) => string | Promise<string>);
   readonly admin?: string;
-  /** Connections that Flotilla holds on this host at most. @defaultValue 8 */
+  /** Connections that Flotilla holds on this host, in use or idle; at most two more for discovery and look-ups. @defaultValue 8 */
   readonly maxConcurrency?: number;
 }
 
@@ -27,22 +29,29 @@ const USES_PER_CONNECTION = 500;
 const IDLE_MS = 30_000;
 
 interface Pooled {
+  /** Host, database and credential. */
+  readonly key: string;
   readonly client: pg.Client;
+  /** As the server said when it greeted us: `18.4`. */
+  serverVersion: string;
   uses: number;
   broken: boolean;
   idleTimer?: NodeJS.Timeout;
 }
 
 export function createHosts(options: HostsOptions): Hosts {
-  const idle = new Map<string, Pooled[]>();
-  const gates = new Map<string, Gate>();
+  const places = new Map<string, Places>();
+  /** Set inside `work`, so that its own second connection is told from a first one. */
+  const inside = new AsyncLocalStorage<true>();
   let closed = false;
   let watched = true;
 
-  const gateOf = (host: string): Gate => {
-    const gate = gates.get(host) ?? createGate((options.hosts[host]?.maxConcurrency ?? 8) + 2); // two more for discovery and look-ups
-    gates.set(host, gate);
-    return gate;
+  const placesOf = (host: string): Places => {
+    const max = options.hosts[host]?.maxConcurrency ?? 8;
+    // A second connection has a gate of its own: if all waited for it at the first one, none would ever leave
+    const found = places.get(host) ?? { max: max + 2, idle: [], gate: createGate(max + 1), second: createGate(1), inUse: 0 };
+    places.set(host, found);
+    return found;
   };
 
   const settings = (host: string): HostSettings => {
@@ -51,10 +60,10 @@ export function createHosts(options: HostsOptions): Hosts {
     return found;
   };
 
-  async function connect(host: string, reference: string, database: string | undefined): Promise<Pooled> {
+  async function connect(host: string, reference: string, database: string | undefined, key: string): Promise<Pooled> {
     for (let attempt = 1; ; attempt++) {
       const dsn = await options.resolve(reference);
-      const config = parseIntoClientConfig(dsn);
+      const config = parse(host, dsn);
       const client = new pg.Client({
         ...config,
         ...(database === undefined ? {} : { database }),
@@ -65,12 +74,15 @@ export function createHosts(options: HostsOptions): Hosts {
         // Cancels our statement when this process is gone, instead of letting it finish and commit unseen. Not on every platform.
         ...(watched ? { options: `${config.options ?? ''} -c client_connection_check_interval=500` } : {}),
       });
-      const pooled: Pooled = { client, uses: 0, broken: false };
+      const pooled: Pooled = { key, client, serverVersion: '', uses: 0, broken: false };
       client.on('error', () => {
         pooled.broken = true; // told to the next query; an idle one is dropped when it is next asked for
       });
       client.on('end', () => {
         pooled.broken = true;
+      });
+      greetings(client).on('parameterStatus', ({ parameterName, parameterValue }) => {
+        if (parameterName === 'server_version') pooled.serverVersion = parameterValue.split(' ')[0]!;
       });
       try {
         await client.connect();
@@ -94,42 +106,48 @@ export function createHosts(options: HostsOptions): Hosts {
     database: string | undefined,
     work: (session: TenantSession) => Promise<T>,
   ): Promise<T> {
-    if (closed) throw new FlotillaError('FLT_CONNECTION_LOST', 'The worker is closing its connections.', { host });
+    const refuseWhenClosed = () => {
+      if (closed) throw new FlotillaError('FLT_CONNECTION_LOST', 'The worker is closing its connections.', { host });
+    };
+    refuseWhenClosed();
     const key = JSON.stringify([host, database ?? null, reference]);
-    const release = await gateOf(host).enter();
+    const here = placesOf(host);
+    const { idle } = here;
+    const release = await (inside.getStore() ? here.second : here.gate).enter();
+    here.inUse++;
     try {
-      let pooled = idle.get(key)?.pop();
-      while (pooled?.broken) pooled = idle.get(key)?.pop();
-      pooled ??= await connect(host, reference, database);
+      refuseWhenClosed();
+      let pooled = takeIdle(idle, key);
+      if (!pooled) {
+        while (here.inUse + idle.length > here.max) await end(idle.shift()!);
+        pooled = await connect(host, reference, database, key);
+      }
       clearTimeout(pooled.idleTimer);
       pooled.uses++;
       let discarded = false;
       const mine = pooled;
       try {
-        const version = (mine.client as unknown as { serverVersion?: string }).serverVersion;
         const discard = () => {
           discarded = true;
         };
-        return await work({ client: mine.client, serverVersion: version ?? '', discard });
+        return await inside.run(true, () => work({ client: mine.client, serverVersion: mine.serverVersion, discard }));
       } catch (error) {
         if (classify(error)?.trouble === 'connection') discarded = true;
         throw error;
       } finally {
-        if (discarded || mine.broken || closed || mine.uses >= USES_PER_CONNECTION) await mine.client.end().catch(() => undefined);
+        if (discarded || mine.broken || closed || mine.uses >= USES_PER_CONNECTION) await end(mine);
         else {
           mine.idleTimer = setTimeout(() => {
-            const list = idle.get(key);
-            const at = list?.indexOf(mine) ?? -1;
-            if (at >= 0) list!.splice(at, 1);
-            void mine.client.end().catch(() => undefined);
+            const at = idle.indexOf(mine);
+            if (at >= 0) idle.splice(at, 1);
+            void end(mine);
           }, IDLE_MS);
           mine.idleTimer.unref();
-          const list = idle.get(key) ?? [];
-          list.push(mine);
-          idle.set(key, list);
+          idle.push(mine);
         }
       }
     } finally {
+      here.inUse--;
       release();
     }
   }
@@ -149,16 +167,51 @@ export function createHosts(options: HostsOptions): Hosts {
     },
     async close() {
       closed = true;
-      const all = [...idle.values()].flat();
-      idle.clear();
-      await Promise.all(
-        all.map((pooled) => {
-          clearTimeout(pooled.idleTimer);
-          return pooled.client.end().catch(() => undefined);
-        }),
-      );
+      await Promise.all([...places.values()].flatMap(({ idle }) => idle.splice(0)).map(end));
     },
   };
+}
+
+interface Places {
+  /** Connections at most, in use or idle. */
+  readonly max: number;
+  /** The one that has been idle longest comes first. */
+  readonly idle: Pooled[];
+  readonly gate: Gate;
+  readonly second: Gate;
+  inUse: number;
+}
+
+/** The one that was used last, so that others may fall idle for good; broken ones on the way are dropped. */
+function takeIdle(idle: Pooled[], key: string): Pooled | undefined {
+  for (let at = idle.length - 1; at >= 0; at--) {
+    if (idle[at]!.key !== key) continue;
+    const [found] = idle.splice(at, 1) as [Pooled];
+    if (!found.broken) return found;
+    void end(found);
+  }
+  return undefined;
+}
+
+/** What the server tells of itself while it connects; the driver has no type for it. */
+const greetings = (client: pg.Client) =>
+  (client as unknown as { connection: EventEmitter<{ parameterStatus: [{ parameterName: string; parameterValue: string }] }> }).connection;
+
+async function end(pooled: Pooled): Promise<void> {
+  clearTimeout(pooled.idleTimer);
+  await pooled.client.end().catch(() => undefined);
+}
+
+/** The error of the parser is not handed on: it may hold the connection string. */
+function parse(host: string, dsn: string): ReturnType<typeof parseIntoClientConfig> {
+  try {
+    return parseIntoClientConfig(dsn);
+  } catch (error) {
+    const why = (error as { code?: string }).code ?? 'malformed';
+    throw new FlotillaError('FLT_REFERENCE_UNRESOLVED', `What the reference of host "${host}" holds is no connection string (${why}).`, {
+      host,
+    });
+  }
 }
 
 function connectError(host: string, database: string | undefined, what: ReturnType<typeof classify>, cause: unknown): FlotillaError {
