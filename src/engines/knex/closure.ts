@@ -30,9 +30,11 @@ export const soloHash = (file: string, source: string, baseDir: string): string 
   hashEntries([[relative(baseDir, file), checksum(source)]]);
 
 const LOCAL_IMPORT = /\b(?:import|export)\b[^'"]*['"][./]|\b(?:require|import)\s*\(\s*(?!['"][^./])/;
+/** `@lib/names` and `#lib/names` may be local by the `paths` of a tsconfig and the `imports` of a package.json. */
+const OTHER_IMPORT = /\b(?:from|import|(?:require|import)\s*\()\s*['"](?!(?:knex|flotilla)(?:\/[^'"]*)?['"]|node:)/;
 
 /** Whether the source may reach another local file; when in doubt, yes. */
-export const mayImport = (source: string): boolean => LOCAL_IMPORT.test(source);
+export const mayImport = (source: string): boolean => LOCAL_IMPORT.test(source) || OTHER_IMPORT.test(source);
 
 function hashFiles(files: readonly string[], baseDir: string): string {
   return hashEntries([...new Set(files)].sort().map((file) => [relative(baseDir, file), checksum(readFileSync(file, 'utf8'))]));

@@ -3,6 +3,7 @@
 import { relative } from 'node:path';
 import type { Knex } from 'knex';
 import { FlotillaError } from '../../domain/errors.js';
+import { classify } from '../../postgres/sqlstate.js';
 import type { MigrationEngine, RunOnTenant } from '../engine.js';
 import { createLoader, type LoaderOptions } from './loader.js';
 import { type PinnedHooks, pinnedKnex } from './pinned-client.js';
@@ -95,12 +96,10 @@ function statementGate(on: RunOnTenant, migration: string) {
   };
 }
 
-/** Server errors go on as they are: the runner knows what each means. The text of any other error may quote rows, so it stays here. */
+/** Errors of the server and of the connection go on as they are: the runner knows what each means. The text of any other error may quote rows, so it stays here. */
 function translate(error: unknown, path: string, baseDir: string): unknown {
   if (error instanceof FlotillaError) return error;
-  const { code, severity, message } = error as { code?: unknown; severity?: unknown; message?: unknown };
-  if (typeof code === 'string' && (severity !== undefined || /^(E[A-Z]+|[0-9A-Z]{5})$/.test(code))) return error;
-  if (typeof message === 'string' && /Connection terminated|not queryable|Connection ended|Client was closed/i.test(message)) return error;
+  if (classify(error)) return error;
   const name = error instanceof Error ? error.name : typeof error;
   const place = error instanceof Error ? placeIn(error, path) : undefined;
   return new FlotillaError(
