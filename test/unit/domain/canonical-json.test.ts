@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { canonicalJson } from '../../../src/domain/canonical-json.js';
@@ -34,10 +35,11 @@ it('loses nothing', () => {
 });
 
 it('tells different values apart', () => {
+  const small = fc.jsonValue({ maxDepth: 1, stringUnit: fc.constantFrom('a', 'b') });
+  const plain = (value: unknown) => JSON.parse(JSON.stringify(value));
   fc.assert(
-    fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
-      const same = JSON.stringify(JSON.parse(canonicalJson(a))) === JSON.stringify(JSON.parse(canonicalJson(b)));
-      expect(canonicalJson(a) === canonicalJson(b)).toBe(same);
+    fc.property(small, small, (a, b) => {
+      expect(canonicalJson(a) === canonicalJson(b)).toBe(isDeepStrictEqual(plain(a), plain(b)));
     }),
   );
   expect(canonicalJson([1, 2])).not.toBe(canonicalJson([2, 1]));

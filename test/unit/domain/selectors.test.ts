@@ -34,7 +34,7 @@ it.each<[string, Selector, boolean]>([
   ['Exists of a word that every object knows', expression('constructor', 'Exists'), false],
   ['parts that all fit', { names: ['acme'], matchLabels: { plan: 'gold' }, ...expression('host', 'In', ['eu-1']) }, true],
   ['parts of which one does not fit', { names: ['acme'], matchLabels: { plan: 'gold' }, ...expression('host', 'In', ['us-1']) }, false],
-])('%s fits the tenant: %#', (_, selector, fits) => expect(matchesSelector(selector, acme)).toBe(fits));
+])('judges %s', (_, selector, fits) => expect(matchesSelector(selector, acme)).toBe(fits));
 
 it('takes a tenant without labels as one that lacks each', () => {
   const bare: Selectable = { id: 'bare', host: 'eu-1' };
