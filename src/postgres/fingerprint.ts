@@ -3,7 +3,8 @@
  * with equal lines have the same structure; the difference of two readings is a migration's delta.
  *
  * Definitions are read with an empty search_path, so that the server qualifies every name, and our own schema's prefix is taken off
- * afterwards: the same text comes out whichever schema it is and however many are read at once. Not-null constraints are part of their
+ * afterwards: the same text comes out whichever schema it is and however many are read at once. Only where a view or the like uses the
+ * schema's name for a table or an alias too can its prefix not be told from theirs: such a schema's are read again by themselves. Not-null constraints are part of their
  * column's line: Postgres 18 lists them as constraints of their own, 15 does not. Column order is kept apart: reported, never judged.
  */
 
@@ -89,38 +90,80 @@ interface CatalogRow {
   readonly kind: string;
   readonly object: string;
   readonly text: string | null;
+  /** Read with the schema as search_path. */
+  readonly unqualified?: boolean;
 }
 
-/** Runs the catalog query with an empty search_path and puts the session's own back, also inside a transaction that has set it. */
+/** The lines of each schema, sorted. One message; one more for each schema whose name stands for something else in its definitions. */
 export async function readCatalog(
   client: Client,
   schemas: readonly string[],
   names: HistoryNames,
   objects?: readonly string[],
 ): Promise<Map<string, string[]>> {
-  const results = (await client.query(
-    `select set_config('flotilla.path', current_setting('search_path'), true), set_config('search_path', '', true);
-${catalogSql(schemas, names, objects)};
-select set_config('search_path', current_setting('flotilla.path'), true)`,
-  )) as unknown as { rows: CatalogRow[] }[];
+  const rows = await queryCatalog(client, schemas, names, objects, '');
+  const namings = new Map(schemas.map((schema) => [schema, namingOf(schema)]));
+  const ambiguous = new Set(
+    rows.filter((row) => holdsQueries(row) && namings.get(row.schema)!.isAmbiguous(row.text ?? '')).map((row) => row.schema),
+  );
+  const clear = rows.filter((row) => !(holdsQueries(row) && ambiguous.has(row.schema)));
+  for (const schema of ambiguous) {
+    const again = await queryCatalog(client, [schema], names, objects, ident(schema));
+    clear.push(...again.filter(holdsQueries).map((row) => ({ ...row, unqualified: true })));
+  }
   const bySchema = new Map<string, string[]>(schemas.map((schema) => [schema, []]));
-  const strips = new Map(schemas.map((schema) => [schema, stripper(schema)]));
-  for (const row of results[1]!.rows)
-    bySchema.get(row.schema)!.push(`${row.kind} ${quoted(row.object)}: ${strips.get(row.schema)!(row.text ?? '')}`);
+  for (const row of clear)
+    bySchema.get(row.schema)!.push(`${row.kind} ${quoted(row.object)}: ${namings.get(row.schema)!.strip(row.text ?? '', row.unqualified)}`);
   for (const lines of bySchema.values()) lines.sort();
   return bySchema;
 }
 
+/** Runs the catalog query with a search_path and puts the session's own back, also inside a transaction that has set it. */
+async function queryCatalog(
+  client: Client,
+  schemas: readonly string[],
+  names: HistoryNames,
+  objects: readonly string[] | undefined,
+  searchPath: string,
+): Promise<CatalogRow[]> {
+  const results = (await client.query(
+    `select set_config('flotilla.path', current_setting('search_path'), true), set_config('search_path', ${literal(searchPath)}, true);
+${catalogSql(schemas, names, objects)};
+select set_config('search_path', current_setting('flotilla.path'), true)`,
+  )) as unknown as { rows: CatalogRow[] }[];
+  return results[1]!.rows;
+}
+
+/** Holds queries, in which columns are prefixed by tables and aliases. */
+const holdsQueries = ({ kind }: CatalogRow): boolean => ['view', 'rule', 'policy', 'trigger', 'function'].includes(kind);
+
 /** As the server prints names: quoted only where it must be. */
 const quoted = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : ident(name));
 
-/** Takes `schema.` off wherever it stands as a whole word; inside a string, as in `nextval('"it''s".numbers')`, its apostrophes are doubled. */
-function stripper(schema: string): (text: string) => string {
-  const asWord = (text: string) => new RegExp(`(?<![\\w$".])${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\.`, 'g');
+interface Naming {
+  /** Takes the schema's name out of a definition. One that was read unqualified has it only where the server always writes it: at its head. */
+  strip(text: string, unqualified?: boolean): string;
+  /** The name stands for a table, a column or an alias too: there is one without a dot behind it. */
+  isAmbiguous(text: string): boolean;
+}
+
+/** Prefixes of columns that no definition declares. */
+const PSEUDO_TABLES = new Set(['new', 'old', 'excluded']);
+
+function namingOf(schema: string): Naming {
   const quotedName = ident(schema);
-  const spellings = new Set([...(/^[a-z_][a-z0-9_$]*$/.test(schema) ? [schema] : []), quotedName, quotedName.replaceAll("'", "''")]);
-  const patterns = [...spellings].map(asWord);
-  return (text) => patterns.reduce((rest, pattern) => rest.replace(pattern, ''), text);
+  // Inside a string, as in `nextval('"it''s".numbers')`, apostrophes are doubled.
+  const spellings = [...new Set([...(/^[a-z_][a-z0-9_$]*$/.test(schema) ? [schema] : []), quotedName, quotedName.replaceAll("'", "''")])];
+  const word = `(?:${spellings.map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})`;
+  const prefix = new RegExp(`(?<![\\w$".])${word}\\.`, 'g');
+  const atHead = new RegExp(`^(\\([^\\n]*\\) CREATE OR REPLACE (?:FUNCTION|PROCEDURE) )${word}\\.`);
+  const ownPath = new RegExp(`^( SET search_path TO .*?)'${schema.replaceAll("'", "''").replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}'`, 'm');
+  const alone = new RegExp(`(?<![\\w$"])${word}(?![\\w$".])`);
+  const setPath = (text: string) => text.replace(ownPath, '$1$schema');
+  return {
+    strip: (text, unqualified) => setPath(unqualified ? text.replace(atHead, '$1') : text.replace(prefix, '')),
+    isAmbiguous: (text) => PSEUDO_TABLES.has(schema) || alone.test(setPath(text)),
+  };
 }
 
 /** Name of the object that a line tells of. */

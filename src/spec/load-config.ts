@@ -73,7 +73,9 @@ export async function loadConfig(given: string | undefined, cwd: string): Promis
   }
   if (raw === null || typeof raw !== 'object') throw invalid([{ path: '', message: 'expected "export default defineFleet({ … })"' }]);
   const parsed = fleetSpec.safeParse(raw);
-  const problems = parsed.success ? crossChecks(parsed.data) : describeIssues(parsed.error.issues, raw);
+  const problems = parsed.success
+    ? crossChecks(parsed.data)
+    : [...describeIssues(parsed.error.issues, raw), ...crossChecks(soundParts(raw))];
   if (!parsed.success || problems.length) throw invalid(problems);
 
   const fleet = parsed.data;
@@ -89,6 +91,8 @@ export async function loadConfig(given: string | undefined, cwd: string): Promis
 }
 
 const SECRET = /connection|admin|secret|password|token/i;
+/** A connection string may stand in any field by mistake. */
+const DSN = /:\/\/|password\s*=/i;
 
 /** What was found, without ever repeating something that may be a secret. */
 function found(path: readonly PropertyKey[], raw: unknown): string {
@@ -97,13 +101,16 @@ function found(path: readonly PropertyKey[], raw: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (path.some((key) => SECRET.test(String(key)))) return typeof value === 'string' ? 'some text (not shown)' : `a ${typeof value}`;
+  if (typeof value === 'string' && DSN.test(value)) return 'some text (not shown)';
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return JSON.stringify(value).slice(0, 60);
-  return Array.isArray(value) ? `an array of ${value.length}` : `a ${typeof value}`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function describeIssues(issues: readonly z.core.$ZodIssue[], raw: unknown, base: readonly PropertyKey[] = []): ConfigProblem[] {
   return issues.flatMap((issue): ConfigProblem[] => {
     const path = [...base, ...issue.path];
+    if (issue.code === 'invalid_key') return [{ path: path.slice(0, -1).map(String).join('.'), message: invalidKey(issue, path.at(-1)) }];
     const at = path.map(String).join('.');
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({ path: at ? `${at}.${key}` : key, message: 'there is no such field; is it misspelt?' }));
@@ -122,13 +129,34 @@ function describeIssues(issues: readonly z.core.$ZodIssue[], raw: unknown, base:
   });
 }
 
+/** A key is not repeated in a path: it may be a connection string, too. */
+const invalidKey = (issue: z.core.$ZodIssueInvalidKey, key: PropertyKey | undefined): string =>
+  `${issue.issues.map(({ message }) => message).join(', ')}; found the key ${found(['key'], { key })}`;
+
+type CrossChecked = Partial<Pick<Fleet, 'hosts' | 'tenants' | 'strategy' | 'strategies'>>;
+
+/** The parts that are right by themselves, so that mistakes between them are reported together with those of the others. */
+function soundParts(raw: object): CrossChecked {
+  const given = raw as Record<string, unknown>;
+  const part = <T extends z.ZodType>(schema: T, key: keyof CrossChecked) => schema.safeParse(given[key]).data;
+  const { hosts, tenants, strategy, strategies } = fleetSpec.shape;
+  const own = part(strategies, 'strategies');
+  return {
+    hosts: part(hosts, 'hosts'),
+    tenants: part(tenants, 'tenants'),
+    strategies: own,
+    // A strategy may be one of those that are not right
+    strategy: own || given.strategies === undefined ? part(strategy, 'strategy') : undefined,
+  };
+}
+
 /** Mistakes that only show between fields. */
-function crossChecks(fleet: Fleet): ConfigProblem[] {
+function crossChecks(fleet: CrossChecked): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const hosts = Object.keys(fleet.hosts);
+  const hosts = Object.keys(fleet.hosts ?? {});
   const knows = `the hosts are ${hosts.map((host) => `"${host}"`).join(', ')}`;
-  fleet.tenants.forEach((source, index) => {
-    if (typeof source === 'function') return;
+  fleet.tenants?.forEach((source, index) => {
+    if (typeof source === 'function' || !fleet.hosts) return;
     if (source.kind === 'list') {
       source.tenants.forEach((tenant, at) => {
         if (!hosts.includes(tenant.host))

@@ -4,14 +4,14 @@ import ms from 'ms';
 import { z } from 'zod';
 
 /** `"15m"`, `"500ms"`, `"72h"`; 0 is `"0s"`. */
-export const duration = z.string().refine((text) => typeof ms(text as ms.StringValue) === 'number' && ms(text as ms.StringValue) >= 0, {
+export const duration = z.string().refine((text) => text !== '' && ms(text as ms.StringValue) >= 0, {
   error: 'expected a duration such as "500ms", "30s", "15m" or "72h"',
 });
 
 /** `5` or `"5%"`. */
 export const intOrPercent = z.union([
   z.int().min(0),
-  z.string().regex(/^(100|\d{1,2})(\.\d+)?%$/, { error: 'expected an integer or a percentage such as "5%"' }),
+  z.string().regex(/^(100(\.0+)?|\d{1,2}(\.\d+)?)%$/, { error: 'expected an integer or a percentage such as "5%"' }),
 ]);
 export type IntOrPercent = z.infer<typeof intOrPercent>;
 

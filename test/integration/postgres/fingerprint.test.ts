@@ -66,7 +66,41 @@ create table children () inherits (parents);
 grant select on people to public;
 create table "Odd ""name: here" ("my ""col" text default 'a.b')`;
 
+/** Views, rules, policies and functions in which the words p, people, pets, owner and happy stand for tables, aliases, columns and views. */
+const TALKATIVE = `
+create table people (id int primary key, name text);
+create table pets (id int primary key, owner int references people, tag text);
+create view happy as select p.id, people.name, happy.tag from people p join people on people.id = p.id join pets happy on happy.owner = p.id;
+create view owner as select owner.id from happy owner;
+create rule keep as on update to pets where old.owner <> new.owner do instead insert into people values (new.id, old.tag);
+alter table pets enable row level security;
+create policy own on pets using (exists (select from people p where p.id = pets.owner));
+create function names() returns setof text language sql begin atomic select people.name from people join pets p on p.owner = people.id; end;
+create function raw() returns int language sql as $$ select count(p.*)::int from people p $$;
+create function touch() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger touched before update on people for each row when (old.name is distinct from new.name) execute function touch()`;
+
 describe('the structure of a schema', () => {
+  it.each(['p', 'people', 'pets', 'owner', 'happy', 'names', 'new', 'old', 'x'])(
+    'is the same in a schema called %s, a word that definitions use for something else',
+    async (schema) => {
+      const other = await tenant(TALKATIVE);
+      await tenant(TALKATIVE, schema);
+      expect((await read(schema)).lines).toEqual((await read(other)).lines);
+      await client.query(`drop schema ${ident(schema)} cascade`);
+    },
+  );
+
+  it('is the same where functions set the search_path to their own schema', async () => {
+    const pathed = (schema: string) =>
+      `create function f() returns int language sql set search_path to ${ident(schema)}, pg_temp as $$ select 1 $$`;
+    const schemas = ['left_one', `right "o'ne"`];
+    for (const schema of schemas) await tenant(pathed(schema), schema);
+    const [one, two] = await Promise.all(schemas.map(read));
+    expect(one!.lines).toEqual(two!.lines);
+    expect(one!.lines.join()).toContain('$schema');
+  });
+
   it.each(['plain', `Hostile"; 'x`, 'user', 'a.b', '$1', 'naïve', 'public_x', 'z'.repeat(63)])(
     'is the same lines in the schema %s as in any other',
     async (schema) => {
