@@ -7,6 +7,7 @@ import { type DoctorOptions, type DoctorResult, doctor } from './doctor.js';
 import { steerOrParked } from './parked.js';
 import { type PlanOptions, plan } from './plan.js';
 import * as reads from './reads.js';
+import { rollback } from './rollback.js';
 import type { RolloutStatus } from './rollout-status.js';
 import { type StartOptions, type StartResult, start } from './start.js';
 import { status } from './status.js';
@@ -88,9 +89,9 @@ export class FlotillaClient {
   abort(options: SteerOptions<'abort'> = {}): Promise<SteerResult> {
     return steer(this.#context, 'abort', options);
   }
-  /** Returns tenants to where this rollout found them (not Knex's last batch). @throws FLT_IRREVERSIBLE, FLT_REFUSED */
+  /** Returns tenants to where this rollout found them (not Knex's last batch). {@inheritDoc rollback} */
   rollback(options: SteerOptions<'rollback'> = {}): Promise<SteerResult> {
-    return steerOrParked(this.#context, 'rollback', options);
+    return rollback(this.#context, options);
   }
 
   // Look

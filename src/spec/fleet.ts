@@ -75,7 +75,7 @@ const tenantSource = z.union([
     labels: z.union([z.record(z.string(), z.string()), z.custom<(schema: string) => Record<string, string>>(isFunction)]).optional(),
   }),
   z.strictObject({ kind: z.literal('query'), host: z.string(), database: z.string().optional(), sql: z.string().min(1) }),
-  z.strictObject({ kind: z.literal('list'), tenants: z.array(tenantRef) }),
+  z.strictObject({ kind: z.literal('list'), tenants: z.array(tenantRef).readonly() }),
   z.custom<TenantsFunction>(isFunction, { error: 'expected fromSchemas(…), fromQuery(…), fromList(…) or a function that returns tenants' }),
 ]);
 

@@ -262,6 +262,7 @@ export class RolloutBook {
     for (const id of ask.continueSkipping ?? []) this.leaveOut(id);
     const one = ask.wave ? this.waves.filter((it) => it.plan.name === ask.wave) : undefined;
     this.order = { waves: one ?? this.waves, scope: one ? 'wave' : 'rollout', automatic: false, force: ask.force ?? false };
+    this.rollback = { scope: this.order.scope, automatic: false, refused: [], failed: [] };
     if (this.open) this.steers.push({ desired: 'abort' });
     return 'What this rollout applied is taken back, newest wave first.';
   }

@@ -98,8 +98,11 @@ async function rolledBack(fleet: FleetFixture, places: readonly Place[], first: 
       verdicts.push(`${tenant.code}: ${tenant.message?.replace(place.id, '…')}`);
     }
   }
-  return new Set(verdicts);
+  return [...new Set(verdicts)];
 }
+
+/** Its down forgets a comment on a column that its up drops: all later migrations are taken back, and this one is named. */
+const inexact = `FLT_REVERT_INEXACT: …: the down of 20220116144621_remove_legacy is not the inverse of its up, and was rolled back (added: comment entities: full_name 'The full name of the entity').`;
 
 it('rolls the 45 migrations of a published Knex project over five tenant databases as Knex itself would, and back', async () => {
   const databases = await Promise.all(Array.from({ length: 5 }, createDatabase));
@@ -123,7 +126,7 @@ it('rolls the 45 migrations of a published Knex project over five tenant databas
     expect(pending).toEqual([]);
   }
   const verdicts = await rolledBack(fleet, places, first, files);
-  expect(verdicts.size).toBe(1);
+  expect(verdicts).toEqual([inexact]);
 });
 
 it('rolls the first 38 of them over fifty schemas of one database, and back', async () => {
@@ -148,7 +151,7 @@ it('rolls the first 38 of them over fifty schemas of one database, and back', as
     places.map(() => first[0]!),
     files,
   );
-  expect(verdicts.size).toBe(1);
+  expect(verdicts).toEqual([inexact]);
 });
 
 it('notices that a migration which looks names up without their schema leaves the second tenant different', async () => {

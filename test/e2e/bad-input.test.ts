@@ -6,6 +6,8 @@ import { createFleet, type FleetFixture, type FleetOptions, query, sixTenants, u
 import { addTitle, createNotes, waitsAtGate } from '../support/migration-sources.js';
 
 const open: FleetFixture[] = [];
+/** The final bake keeps a rollout open, so that it can be rolled back. */
+const keptOpen = `strategy: 'kept', strategies: { kept: { bakeTime: '0s', finalBakeTime: '1h', waves: [{ name: 'all' }] } },`;
 const setup = async (options: Partial<FleetOptions> = {}) => {
   const fleet = await createFleet({ migrations: { '20260101000000_notes.js': createNotes }, ...options });
   open.push(fleet);
@@ -94,12 +96,20 @@ it('reports a migration with a syntax error and one without up together, and pla
 
 it('plans a migration without down, says that it cannot be rolled back, and refuses the rollback before anything is reverted', async () => {
   const fleet = await setup({
+    config: keptOpen,
     migrations: { '20260101000000_notes.js': `exports.up = (knex) => knex.schema.createTable('notes', (t) => { t.increments('id'); });` },
   });
   await fleet.worker();
   const plan = await fleet.cli(['plan', '--json']);
   expect(plan.code).toBe(0);
   expect(plan.json.migrations[0].reversible).toMatchObject({ verdict: 'no', code: 'FLT_NO_DOWN' });
+  expect((await fleet.cli(['start', plan.json.planId, '--yes', '--json'])).code).toBe(0);
+  await until(async () => (await fleet.cli(['status', '--json'])).json.state === 'baking', 'every tenant migrated');
+  const refused = await fleet.cli(['rollback', '--reason', 'no use', '--json']);
+  expect(refused.code).toBe(3);
+  expect(refused.json.error.code).toBe('FLT_IRREVERSIBLE');
+  expect(refused.json.error.message).toContain('20260101000000_notes');
+  expect(await fleet.rows('h1', `select 1 from pg_class where relname = 'notes' and relkind = 'r'`)).toHaveLength(6);
 });
 
 it('refuses a plan when an applied file was edited: one finding for the fleet, exit 3', async () => {

@@ -28,7 +28,6 @@ export interface DevRun {
   readonly stdout: string;
   readonly stderr: string;
   /** Parsed stdout of a `--json` run. */
-  // biome-ignore lint/suspicious/noExplicitAny: documents are judged by what the tests expect of them
   readonly json: any;
 }
 

@@ -18,6 +18,14 @@ const worker = (more: Partial<Awaited<ReturnType<Activities['hello']>>> = {}) =>
   ...more,
 });
 
+/** Notes the step and answers. */
+const noted =
+  <T>(order: string[], step: string, answer: T) =>
+  async (): Promise<T> => {
+    order.push(step);
+    return answer;
+  };
+
 async function planned(fakes: Partial<Activities>, more: Partial<PlanInput> = {}) {
   const fleet = s.fleet({ waves: [], fakes });
   const input: PlanInput = { fleet: fleet.name, planId: 'p-1', taskQueue: s.queue, actor: 'ana', mode: 'freeze', ...more };
@@ -39,29 +47,32 @@ test('asks who is there, discovers, scans, and freezes with the findings of both
   const order: string[] = [];
   const finding = (code: string) => ({ severity: 'warning', code, message: code }) as const;
   const answer = await planned({
-    hello: async () => (order.push('hello'), worker()),
-    discoverTenants: async () => (order.push('discover'), { tenants: 3, findings: [finding('FLT_DUPLICATE_TENANT')] }),
-    scanTenants: async () => (order.push('scan'), { tenants: 3, pending: 3, upToDate: 0, findings: [finding('FLT_OUT_OF_ORDER')] }),
-    freezePlan: async ({ cells, findings }) => (order.push('freeze'), { cells, codes: findings.map((it) => it.code) }) as never,
+    hello: noted(order, 'hello', worker()),
+    discoverTenants: noted(order, 'discover', { tenants: 3, findings: [finding('FLT_DUPLICATE_TENANT')] }),
+    scanTenants: noted(order, 'scan', { tenants: 3, pending: 3, upToDate: 0, findings: [finding('FLT_OUT_OF_ORDER')] }),
+    async freezePlan({ cells, findings }) {
+      order.push('freeze');
+      return { cells, codes: findings.map((it) => it.code) } as never;
+    },
   });
   expect(order).toEqual(['hello', 'hello', 'discover', 'scan', 'freeze']);
   expect(answer).toEqual({ cells: ['eu'], codes: ['FLT_DUPLICATE_TENANT', 'FLT_OUT_OF_ORDER'] });
 });
 
 test('names the cell that nobody serves, and touches no tenant', async () => {
-  let discovered = 0;
+  const touched: string[] = [];
   const { type, message } = await failure(
     planned(
       {
         hello: async () => worker({ cells: ['eu', 'nobody-here'] }),
-        discoverTenants: async () => (discovered++, { tenants: 0, findings: [] }),
+        discoverTenants: noted(touched, 'discover', { tenants: 0, findings: [] }),
       },
       { helloTimeoutMs: 300 },
     ),
   );
   expect(type).toBe('FLT_NO_CELL_WORKER');
   expect(message).toContain('nobody-here');
-  expect(discovered).toBe(0);
+  expect(touched).toEqual([]);
 });
 
 test('waits for a worker that has the expected file, as long as a deploy rolls', async () => {
