@@ -69,7 +69,7 @@ export async function firstRollout({ cli, client, fleet, print, signal }: DemoCo
   return [
     first,
     {
-      act: '   mended and tried again through the client',
+      act: 'a  mended, tried again by the client',
       result: `${bad} applied`,
       checked: `${whole} of ${total} tenants have table and index`,
       seconds: (performance.now() - began - ms) / 1000,
