@@ -10,6 +10,9 @@ import type { ActivityDeps } from './deps.js';
 import { groupBy } from './group-by.js';
 import { heartbeating } from './heartbeat.js';
 
+/** Tenants read at once: what is held in memory does not grow with the fleet. */
+const PAGE = 1_000;
+
 /** Compares every tenant that this rollout applied in the wave, on one host, with what the canaries got. Changes no tenant. */
 export const createVerifyWave =
   (deps: ActivityDeps): Activities['verifyWave'] =>
@@ -22,19 +25,18 @@ export const createVerifyWave =
         const recorded = await deltasOf(deps.control, planId);
         if (canary) throwIfTheyDisagree(recorded);
         const net = netDelta(migrations.flatMap(({ name }) => [...(recorded.get(name)?.values() ?? [])].slice(0, 1)));
-        const applied = await findTenants(deps.control, rolloutId, { states: ['applied'], host, wave });
-        const tenants = await tenantsById(
-          deps.control,
-          planId,
-          applied.map((tenant) => tenant.id),
-        );
         const diverged: { id: string; message: string }[] = [];
-        for (const [database, of] of groupBy(tenants, (tenant) => tenant.database)) {
-          const bySchema = new Map(of.map((tenant) => [tenant.schema ?? 'public', tenant.id]));
-          const schemas = [...bySchema.keys()];
-          const found = await deps.hosts.withHost(host, (client) => verifyDelta(client, schemas, net, deps.names), database);
-          checked += schemas.length;
-          for (const divergence of found) diverged.push(describe(bySchema.get(divergence.schema)!, divergence));
+        for (let after = '', page = PAGE; page === PAGE; ) {
+          const applied = await findTenants(deps.control, rolloutId, { states: ['applied'], host, wave }, after, PAGE);
+          const ids = applied.map((tenant) => tenant.id);
+          for (const [database, of] of groupBy(await tenantsById(deps.control, planId, ids), (tenant) => tenant.database)) {
+            const bySchema = new Map(of.map((tenant) => [tenant.schema ?? 'public', tenant.id]));
+            const found = await deps.hosts.withHost(host, (client) => verifyDelta(client, [...bySchema.keys()], net, deps.names), database);
+            for (const divergence of found) diverged.push(describe(bySchema.get(divergence.schema)!, divergence));
+          }
+          checked += ids.length;
+          page = ids.length;
+          after = ids.at(-1) ?? '';
         }
         await recordOutcomes(
           deps.control,
