@@ -9,19 +9,21 @@ import { heartbeating } from './heartbeat.js';
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 
-/** Returns once the host takes writes again, asked with the credential of one of its tenants; waits a little longer after each refusal. */
+/** Returns once the host takes writes again, asked with the credentials of its tenants in turn; waits a little longer after each refusal. */
 export const createAwaitHost =
   (deps: ActivityDeps): Activities['awaitHost'] =>
-  async ({ host, tenant, planId }) => {
+  async ({ host, tenants, planId }) => {
     const since = new Date().toISOString();
     let last = 'no answer yet';
     await heartbeating(
       () => ({ host, step: `waiting for the host: ${last}`, since }),
       async () => {
         const { sleep } = Context.current();
-        const [ref] = await tenantsById(deps.control, planId, [tenant]);
-        if (!ref) throw new FlotillaError('FLT_UNKNOWN_TENANT', `Plan ${planId} holds no tenant "${tenant}".`, { tenant });
-        for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+        const refs = await tenantsById(deps.control, planId, tenants);
+        if (refs.length === 0)
+          throw new FlotillaError('FLT_UNKNOWN_TENANT', `Plan ${planId} holds none of the tenants ${tenants.join(', ')}.`, { tenants });
+        for (let turn = 0, wait = FIRST_WAIT_MS; ; turn++, wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+          const ref = refs[turn % refs.length]!;
           await sleep(wait);
           // Another worker takes over; this one must not keep its shutdown waiting
           if (deps.stopping())

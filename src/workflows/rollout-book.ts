@@ -29,13 +29,17 @@ import type {
   Steer,
   TenantResolved,
 } from './messages.js';
-import type { Halt, WaveCarry, WaveNews, WaveResult } from './wave-contract.js';
+import type { Halt, HostCarry, WaveCarry, WaveNews, WaveResult } from './wave-contract.js';
 
 export interface WaveRecord {
   readonly plan: PlannedWave;
   state: WaveState;
   /** Set once the wave has run: where its tenants stand. */
   carry?: WaveCarry;
+  /** Set once a rollback has visited the wave: how far it came. */
+  down?: readonly HostCarry[];
+  /** Its workflow was terminated or failed: any of its tenants may have been moved. */
+  lost?: boolean;
   maxFailures: number;
   approved: boolean;
   settled: boolean;
@@ -59,7 +63,8 @@ export class RolloutBook {
   desired: Desired = 'run';
   phase: 'opening' | 'running' | 'baking' | 'awaitingApproval' | 'rollingBack' | 'rollbackFailed' = 'opening';
   halt: (Halt & { readonly atMs: number }) | undefined;
-  open: { readonly index: number; readonly workflowId: string } | undefined;
+  /** The wave that runs; it can be steered once its workflow is there. */
+  open: { readonly index: number; readonly workflowId: string; readonly there: boolean } | undefined;
   order: RollbackOrder | undefined;
   rollback: RollbackStatus | undefined;
   final: FinalState | undefined;
@@ -71,13 +76,18 @@ export class RolloutBook {
   /** For the audit trail, not yet written. */
   readonly events: AuditEvent[] = [];
   /** For the open wave, not yet sent. */
-  readonly steers: Steer[] = [];
+  readonly steers: { readonly to: string; readonly steer: Steer }[] = [];
   readonly retries: RetryAsk[] = [];
   readonly tenantVerbs: { verb: 'skip' | 'rollback'; ask: Ask & { tenants: readonly string[]; force?: boolean } }[] = [];
   /** Counts every change, so that the body can wait for one. */
   changes = 0;
   skipped: string[] = [];
+  /** Tenants that a rollback leaves as they are. */
+  readonly leftOut: string[] = [];
+  /** Unresolved failures that the whole rollout bears, as the plan says or a person has accepted since. */
+  #maxFailures: number | undefined;
   resolvedNow: TenantResolved[] = [];
+  #resolvedBefore = 0;
   #pausedBy: (Ask & { readonly atMs: number }) | undefined;
   #news: WaveNews | undefined;
   readonly #seen = new Map<string, Answer>();
@@ -91,6 +101,7 @@ export class RolloutBook {
   adopt(plan: RolloutPlan): void {
     this.plan = plan;
     this.phase = 'running';
+    this.#maxFailures = plan.summary.policy.maxFailures;
     this.waves = plan.summary.waves.map((wave) => ({
       plan: wave,
       state: 'waiting',
@@ -124,6 +135,10 @@ export class RolloutBook {
       }
       case 'skip': {
         const { tenants, wave, bake } = ask as SkipAsk;
+        if (this.phase === 'rollingBack')
+          refuse(
+            'The rollout is rolling back: a tenant that cannot be returned is left out afterwards, with rollback --continue-skipping.',
+          );
         if (this.halt && (wave || bake)) refuse('While halted only tenants can be skipped.');
         if (wave && !this.waves.some((it) => it.plan.name === wave && (it.state === 'waiting' || it.state === 'running')))
           refuse(`There is no wave "${wave}" to skip.`);
@@ -139,9 +154,9 @@ export class RolloutBook {
       case 'rollback': {
         const { force, reason, wave, tenants } = ask as RollbackAsk;
         if (force && !reason) refuse('Forcing a rollback needs a reason.');
-        if (this.phase === 'rollingBack') refuse('The rollout is rolling back already.');
+        if (this.phase === 'rollingBack' || (this.order && !tenants?.length)) refuse('A rollback is on its way already.');
         if (wave && !this.waves.some((it) => it.plan.name === wave && it.carry)) refuse(`No wave "${wave}" has run.`);
-        if (!wave && !tenants?.length && !this.waves.some((it) => it.carry) && !this.open) refuse('Nothing has run yet.');
+        if (!wave && !tenants?.length && !this.waves.some((it) => it.carry || it.lost) && !this.open) refuse('Nothing has run yet.');
         return;
       }
       default:
@@ -155,11 +170,20 @@ export class RolloutBook {
       if (this.desired !== 'pause') refuse('The rollout is not paused.');
       return;
     }
-    const wave = this.nextWave();
-    const now = wave?.carry ? unresolved(wave.carry.totals) : 0;
-    const limit = acceptFailures ?? wave?.maxFailures ?? 0;
-    if (this.halt.code === 'FLT_BUDGET_EXCEEDED' && wave?.state !== 'rolledBack' && exceeded(now, limit))
-      refuse(`${now} failures are unresolved, ${limit} allowed: resolve some, or accept them (acceptFailures: ${now}).`);
+    if (this.halt.code !== 'FLT_BUDGET_EXCEEDED') return;
+    const within = (now: number, allowed: number) => {
+      const limit = Math.max(allowed, acceptFailures ?? 0);
+      if (exceeded(now, limit))
+        refuse(`${now} failures are unresolved, ${limit} allowed: resolve some, or accept them (acceptFailures: ${now}).`);
+    };
+    // A wave that was rolled back begins anew
+    const standing = this.waves.filter((wave) => wave.carry && wave.state !== 'rolledBack');
+    for (const wave of standing) if (wave.state === 'halted') within(unresolved(wave.carry!.totals), wave.maxFailures);
+    if (this.#maxFailures !== undefined)
+      within(
+        standing.reduce((n, wave) => n + unresolved(wave.carry!.totals), 0),
+        this.#maxFailures,
+      );
   }
 
   /** Carries a verb out as far as state goes, and remembers the answer. */
@@ -189,23 +213,24 @@ export class RolloutBook {
         if (this.desired === 'run') {
           this.desired = 'pause';
           this.#pausedBy = { ...ask, atMs: nowMs };
-          this.steers.push({ desired: 'pause' });
+          this.#steer({ desired: 'pause' });
         }
         return 'No tenant is started any more; those in hand finish.';
       case 'resume': {
         const { acceptFailures } = ask as ResumeAsk;
         const wave = this.nextWave();
         if (wave && acceptFailures !== undefined) wave.maxFailures = Math.max(wave.maxFailures, acceptFailures);
-        if (wave?.state === 'rolledBack') this.#again(wave);
+        if (this.#maxFailures !== undefined && acceptFailures !== undefined)
+          this.#maxFailures = Math.max(this.#maxFailures, acceptFailures);
+        if (this.rollback?.refused.length) this.rollback = undefined;
+        for (const it of this.waves) if (it.down) this.#again(it);
         this.halt = undefined;
-        this.desired = 'run';
-        this.#pausedBy = undefined;
-        this.steers.push({ desired: 'run' });
+        this.#unpause();
         return 'The rollout goes on.';
       }
       case 'abort': {
         this.desired = 'abort';
-        this.steers.push({ desired: 'abort' });
+        this.#steer({ desired: 'abort' });
         return 'The rollout stops for good; tenants in hand finish, nothing is undone.';
       }
       case 'approve':
@@ -224,10 +249,24 @@ export class RolloutBook {
     }
   }
 
+  /** From the start: tenants that still have everything say so. What has failed before stays counted. */
   #again(wave: WaveRecord): void {
     wave.state = 'waiting';
     wave.settled = false;
-    delete wave.carry;
+    const { failures = [], failuresTotal = 0 } = wave.carry ?? {};
+    wave.carry = { ...emptyCarry({ ...noTotals(), pending: wave.plan.tenants }), failures, failuresTotal };
+    delete wave.down;
+  }
+
+  #unpause(): void {
+    this.desired = 'run';
+    this.#pausedBy = undefined;
+    this.#steer({ desired: 'run' });
+  }
+
+  /** To the open wave, and to no other. One that is about to start is told when it is there. */
+  #steer(steer: Steer): void {
+    if (this.open) this.steers.push({ to: this.open.workflowId, steer });
   }
 
   #skip(ask: SkipAsk): string {
@@ -239,7 +278,7 @@ export class RolloutBook {
       const wave = this.waves.find((it) => it.plan.name === ask.wave)!;
       if (this.open?.index === wave.plan.index) {
         this.skipWave = true;
-        this.steers.push({ skipRest: true });
+        this.#steer({ skipRest: true });
       } else {
         wave.state = 'skipped';
         wave.settled = true;
@@ -249,7 +288,7 @@ export class RolloutBook {
     }
     const tenants = ask.tenants!;
     this.skipped.push(...tenants);
-    this.steers.push({ skip: tenants });
+    this.#steer({ skip: tenants });
     this.tenantVerbs.push({ verb: 'skip', ask: { ...ask, tenants } });
     return `${tenants.length} tenants are left out.`;
   }
@@ -259,16 +298,18 @@ export class RolloutBook {
       this.tenantVerbs.push({ verb: 'rollback', ask: { ...ask, tenants: ask.tenants } });
       return `${ask.tenants.length} tenants are rolled back, each in a workflow of its own.`;
     }
-    for (const id of ask.continueSkipping ?? []) this.leaveOut(id);
+    for (const id of ask.continueSkipping ?? []) this.#leaveOut(id);
+    // Ordered while paused: the order is what the person wants now
+    if (this.desired === 'pause') this.#unpause();
     const one = ask.wave ? this.waves.filter((it) => it.plan.name === ask.wave) : undefined;
     this.order = { waves: one ?? this.waves, scope: one ? 'wave' : 'rollout', automatic: false, force: ask.force ?? false };
     this.rollback = { scope: this.order.scope, automatic: false, refused: [], failed: [] };
-    if (this.open) this.steers.push({ desired: 'abort' });
+    this.#steer({ desired: 'abort' });
     return 'What this rollout applied is taken back, newest wave first.';
   }
 
-  /** `rollback --continue --skip`: the tenant stays as it is. */
-  leaveOut(id: string): void {
+  /** `rollback --continue-skipping`: the tenant stays as it is. */
+  #leaveOut(id: string): void {
     for (const wave of this.waves) {
       const trouble = wave.carry?.troubled[id];
       if (!wave.carry || trouble?.state !== 'rollbackFailed') continue;
@@ -277,18 +318,20 @@ export class RolloutBook {
         totals: { ...wave.carry.totals, rollbackFailed: wave.carry.totals.rollbackFailed - 1, skipped: wave.carry.totals.skipped + 1 },
         troubled: { ...wave.carry.troubled, [id]: { ...trouble, state: 'skipped' } },
       };
-      this.skipped.push(id);
+      this.leftOut.push(id);
     }
   }
 
   /** A tenantWorkflow has resolved its tenant. */
-  resolved(it: TenantResolved): void {
+  resolved(it: TenantResolved, nowMs: number): void {
     this.resolvedNow.push(it);
     this.changes++;
-    if (this.open?.index === it.wave) {
-      this.steers.push({ resolved: [it] });
-      return;
-    }
+    if (this.open?.index === it.wave) this.#steer({ resolved: [it] });
+    else this.#count(it);
+    if (this.phase === 'rollbackFailed' && !this.order && this.notReturned().length === 0) this.rolledBack(undefined, nowMs);
+  }
+
+  #count(it: TenantResolved): void {
     const wave = this.waves[it.wave];
     const trouble = wave?.carry?.troubled[it.tenant];
     if (!wave?.carry || it.resolution === 'failedAgain') return;
@@ -306,6 +349,20 @@ export class RolloutBook {
     this.changes++;
   }
 
+  /** Something waits to be passed on. A steer waits until its wave is there. */
+  toSay(): boolean {
+    return (this.steers.length > 0 && (this.open?.there ?? true)) || this.tenantVerbs.length > 0 || this.retries.length > 0;
+  }
+
+  /** The next steer for the open wave; those for a wave that has ended are dropped. */
+  nextSteer(): { readonly to: string; readonly steer: Steer } | undefined {
+    while (this.steers.length > 0 && (this.open?.there ?? true)) {
+      const next = this.steers.shift()!;
+      if (next.to === this.open?.workflowId) return next;
+    }
+    return undefined;
+  }
+
   // ── What the body does ────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Something else than the next wave has to be done. */
@@ -319,30 +376,77 @@ export class RolloutBook {
 
   began(wave: WaveRecord, direction: 'up' | 'down', workflowId: string): void {
     wave.state = direction === 'up' ? 'running' : 'rollingBack';
-    this.open = { index: wave.plan.index, workflowId };
+    this.open = { index: wave.plan.index, workflowId, there: false };
     this.phase = direction === 'up' ? 'running' : 'rollingBack';
+    this.#resolvedBefore = this.resolvedNow.length;
+    this.changes++;
+  }
+
+  /** The wave's workflow is there: what was said meanwhile can reach it. */
+  there(): void {
+    if (this.open) this.open = { ...this.open, there: true };
     this.changes++;
   }
 
   ended(wave: WaveRecord, result: WaveResult, nowMs: number): void {
-    this.open = undefined;
-    this.#news = undefined;
+    this.#closed();
     wave.carry = result.carry;
+    wave.lost = false;
+    // What was resolved at the wave's end may not have reached it; counting it twice changes nothing
+    for (const it of this.resolvedNow.slice(this.#resolvedBefore)) {
+      const trouble = wave.carry.troubled[it.tenant];
+      if (it.wave === wave.plan.index && trouble && trouble.code !== 'FLT_DIVERGED') this.#count(it);
+    }
     if (result.halt) {
       wave.state = 'halted';
       this.halt = { ...result.halt, atMs: nowMs };
     } else if (result.ended === 'done') {
       wave.settled = true;
       wave.state = this.skipWave ? 'skipped' : 'done';
-    }
+    } else if (!this.interrupted()) this.#lostWave(wave, 'was cancelled in Temporal', nowMs);
     this.skipWave = false;
     this.changes++;
+  }
+
+  /** How far a rollback came in a wave. Answers whether it went through it to the end. */
+  endedDown(wave: WaveRecord, result: WaveResult, nowMs: number): boolean {
+    this.#closed();
+    wave.down = result.carry.hosts;
+    wave.lost = false;
+    wave.carry = { ...result.carry, hosts: wave.carry?.hosts ?? [] };
+    const done = result.ended === 'done';
+    wave.state = done ? 'rolledBack' : 'halted';
+    wave.settled = false;
+    if (result.halt) this.halt = { ...result.halt, atMs: nowMs };
+    else if (!done && this.desired !== 'abort')
+      this.halt = { code: 'FLT_REFUSED', text: `the rollback of wave "${wave.plan.name}" was cancelled in Temporal`, atMs: nowMs };
+    this.changes++;
+    return done;
+  }
+
+  /** The wave's workflow gave no result: what it did is in the ledgers, and is found there when the wave goes on. */
+  lost(wave: WaveRecord, why: string, nowMs: number): void {
+    this.#closed();
+    wave.lost = true;
+    this.#lostWave(wave, why, nowMs);
+    this.changes++;
+  }
+
+  #lostWave(wave: WaveRecord, why: string, nowMs: number): void {
+    wave.state = 'halted';
+    this.halt = { code: 'FLT_REFUSED', text: `wave "${wave.plan.name}" ${why}`, atMs: nowMs };
+  }
+
+  #closed(): void {
+    this.open = undefined;
+    this.#news = undefined;
   }
 
   /** What onBreach asks for after a halt that the budget or a divergence caused. */
   breach(wave: WaveRecord): void {
     const { onBreach } = this.plan!.summary.policy;
     if (this.order || (onBreach !== 'rollbackWave' && onBreach !== 'rollbackRollout')) return;
+    if (!['FLT_BUDGET_EXCEEDED', 'FLT_DIVERGED', 'FLT_CANARIES_DISAGREE'].includes(this.halt?.code ?? '')) return;
     const all = onBreach === 'rollbackRollout';
     this.order = { waves: all ? this.waves : [wave], scope: all ? 'rollout' : 'wave', automatic: true, force: false };
   }
@@ -351,8 +455,36 @@ export class RolloutBook {
   allBack(): boolean {
     return this.waves.every(
       (wave) =>
-        !wave.carry || (wave.carry.totals.applied === 0 && wave.carry.totals.rollbackFailed === 0 && wave.carry.totals.parked === 0),
+        !wave.lost &&
+        (!wave.carry || (wave.carry.totals.applied === 0 && wave.carry.totals.rollbackFailed === 0 && wave.carry.totals.parked === 0)),
     );
+  }
+
+  /** Tenants that a rollback could not return, and that nobody has dealt with since. */
+  notReturned(): { tenant: string; code: string }[] {
+    return this.waves.flatMap((wave) =>
+      Object.entries(wave.carry?.troubled ?? {})
+        .filter(([, it]) => it.state === 'rollbackFailed')
+        .map(([tenant, { code }]) => ({ tenant, code })),
+    );
+  }
+
+  /** Waves that a rollback has something to do in. */
+  toRollBack(order: RollbackOrder): readonly WaveRecord[] {
+    const back = (wave: WaveRecord) =>
+      wave.state === 'rolledBack' && wave.carry!.totals.applied === 0 && wave.carry!.totals.rollbackFailed === 0;
+    return order.waves.filter((wave) => wave.lost || (wave.carry && !back(wave))).reverse();
+  }
+
+  /** A rollback has come to its end, or a person has dealt with the last tenant that it could not return. */
+  rolledBack(halted: (Halt & { readonly atMs: number }) | undefined, nowMs: number): void {
+    const failed = this.notReturned();
+    this.rollback = { ...this.rollback!, failed };
+    this.phase = failed.length > 0 ? 'rollbackFailed' : 'running';
+    this.changes++;
+    if (failed.length > 0 || this.halt) return;
+    if (this.allBack()) this.rollback = { ...this.rollback, scope: 'rollout' };
+    else this.halt = { ...(halted ?? { code: 'FLT_REFUSED', text: 'a wave was rolled back; earlier waves stay applied' }), atMs: nowMs };
   }
 
   unresolved(): number {
@@ -361,7 +493,7 @@ export class RolloutBook {
 
   /** Failures that the whole rollout still bears, beyond those of the given wave. */
   allowance(wave: WaveRecord): number | undefined {
-    const limit = this.plan!.summary.policy.maxFailures;
+    const limit = this.#maxFailures;
     if (limit === undefined) return undefined;
     const others = this.waves.filter((it) => it !== wave).reduce((n, it) => n + (it.carry ? unresolved(it.carry.totals) : 0), 0);
     return Math.max(0, limit - others);

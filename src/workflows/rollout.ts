@@ -3,7 +3,7 @@
  * What it knows is in `RolloutBook`, how a wave runs in `wave.ts`. It never continues-as-new, so messages to it are never lost.
  */
 
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, ChildWorkflowFailure, TerminatedFailure } from '@temporalio/common';
 import {
   CancellationScope,
   condition,
@@ -16,7 +16,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { workflowIds } from '../domain/ids.js';
+import type { PlannedWave } from '../domain/plan.js';
 import { type FinalState, isFinal, type RolloutReport, type RolloutState } from '../domain/rollout.js';
+import { noTotals } from '../domain/tenant.js';
 import { controlActivities } from './activity-options.js';
 import { publish, showRollout } from './details.js';
 import {
@@ -42,12 +44,14 @@ import { retryParked } from './retry.js';
 import { emptyCarry, RolloutBook, type WaveRecord } from './rollout-book.js';
 import { steadily } from './steady.js';
 import { waveWorkflow } from './wave.js';
+import type { WaveInput, WaveResult } from './wave-contract.js';
 
 export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutReport> {
   const book = new RolloutBook(input, Date.now());
   const control = controlActivities(input.taskQueue);
   let written: RolloutState = 'running';
   let writing = false;
+  let steering = false;
   listen();
   return steadily(
     tell,
@@ -56,6 +60,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
 
   async function tell(): Promise<RolloutReport> {
     void keepBooks();
+    void keepSteering();
     book.adopt(await control.openRollout(input));
     for (;;) {
       if (book.desired === 'abort') return finish('aborted');
@@ -73,15 +78,43 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     if (!wave.approved) await approval(wave);
     await unpaused();
     if (book.halt || book.interrupted()) return;
-    if (!wave.settled) await run(wave, 'up');
+    if (!wave.settled) await runUp(wave);
     if (book.halt) return book.breach(wave);
     if (wave.settled && !book.interrupted()) await bake(wave);
   }
 
-  async function run(wave: WaveRecord, direction: 'up' | 'down'): Promise<Awaited<ReturnType<typeof waveWorkflow>>> {
+  async function runUp(wave: WaveRecord): Promise<void> {
+    const result = await run(wave, 'up', wave.plan, { skip: book.skipped, ...(wave.carry ? { carry: wave.carry } : {}) });
+    if (result) book.ended(wave, result, Date.now());
+  }
+
+  /** The way down visits the tenants that the way up has loaded, and no others; a second time those that are not back. */
+  async function runDown(wave: WaveRecord): Promise<boolean> {
+    const up = wave.carry ?? emptyCarry({ ...noTotals(), pending: wave.plan.tenants });
+    const loaded = (host: string) => up.hosts.find((it) => it.host === host)?.cursor ?? 0;
+    const hosts = wave.plan.hosts.map((host) => (wave.lost ? host : { ...host, tenants: loaded(host.host) }));
+    const result = await run(
+      wave,
+      'down',
+      { ...wave.plan, hosts },
+      {
+        carry: { ...up, hosts: wave.down ?? [] },
+        skip: book.leftOut,
+        unsettled: up.hosts.flatMap((host) => host.queue.map((item) => item.id)),
+      },
+    );
+    return result !== undefined && book.endedDown(wave, result, Date.now());
+  }
+
+  /** One run of a wave's workflow. undefined: it was terminated, or it failed; the rollout is halted then. */
+  async function run(
+    wave: WaveRecord,
+    direction: 'up' | 'down',
+    plan: PlannedWave,
+    more: Pick<WaveInput, 'carry' | 'skip' | 'unsettled'>,
+  ): Promise<WaveResult | undefined> {
     const { index, name } = wave.plan;
     const workflowId = (direction === 'up' ? workflowIds.wave : workflowIds.waveDown)(input.fleet, input.rolloutId, index, name);
-    const carry = wave.carry;
     book.began(wave, direction, workflowId);
     publish({ wave: name });
     const child = await startChild(waveWorkflow, {
@@ -100,33 +133,28 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
           digest: book.plan!.summary.digest,
           taskQueue: input.taskQueue,
           actor: input.actor,
-          // The way down visits the tenants that the way up has dispatched, and no others
-          wave:
-            direction === 'up'
-              ? wave.plan
-              : {
-                  ...wave.plan,
-                  hosts: wave.plan.hosts.map((host) => ({
-                    ...host,
-                    tenants: carry?.hosts.find((it) => it.host === host.host)?.cursor ?? 0,
-                  })),
-                },
+          wave: plan,
           direction,
           policy: book.plan!.summary.policy,
           ...(input.tuning ? { tuning: input.tuning } : {}),
-          ...(carry ? { carry: direction === 'up' ? carry : { ...carry, hosts: [] } } : {}),
+          ...more,
           maxFailures: wave.maxFailures,
           ...(book.allowance(wave) === undefined ? {} : { rolloutAllowance: book.allowance(wave)! }),
-          paused: book.desired === 'pause',
-          skip: book.skipped,
+          paused: direction === 'up' && book.desired === 'pause',
           force: book.order?.force ?? false,
         },
       ],
     });
-    const result = await child.result();
-    const kept = direction === 'down' ? { ...result, carry: { ...result.carry, hosts: carry?.hosts ?? [] } } : result;
-    book.ended(wave, kept, Date.now());
-    return kept;
+    book.there();
+    try {
+      return await child.result();
+    } catch (error) {
+      if (!(error instanceof ChildWorkflowFailure)) throw error;
+      const why =
+        error.cause instanceof TerminatedFailure ? 'was terminated in Temporal' : `failed: ${error.cause?.message ?? error.message}`;
+      book.lost(wave, why, Date.now());
+      return undefined;
+    }
   }
 
   async function bake(wave: WaveRecord): Promise<void> {
@@ -173,7 +201,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
 
   /** Newest wave first, each tenant by its own ledger; what cannot be returned is named, the others go on. */
   async function rollBack(): Promise<void> {
-    const { waves, scope, automatic, force } = book.order!;
+    const { scope, automatic, force } = book.order!;
     const halted = book.halt;
     if (!force) {
       const { refused } = await control.judgeRollback({ planId: input.planId, rolloutId: input.rolloutId });
@@ -190,23 +218,22 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
         return;
       }
     }
-    const failed: { tenant: string; code: string }[] = [];
-    book.rollback = { scope, automatic, refused: [], failed };
+    book.rollback = { scope, automatic, refused: [], failed: [] };
     book.halt = undefined;
-    for (const wave of [...waves].reverse()) {
-      if (!wave.carry || (wave.state === 'rolledBack' && wave.carry.totals.rollbackFailed === 0) || book.desired === 'abort') continue;
-      const result = await run(wave, 'down');
-      failed.push(...result.rollbackFailed);
+    await leaveOut();
+    for (const wave of book.toRollBack(book.order!)) {
+      if (book.desired === 'abort' || !(await runDown(wave))) break;
       await dismissReturned(wave);
-      wave.state = 'rolledBack';
-      wave.settled = false;
     }
     book.order = undefined;
-    book.phase = failed.length > 0 ? 'rollbackFailed' : 'running';
-    if (failed.length === 0 && book.allBack()) book.rollback = { ...book.rollback, scope: 'rollout' };
-    else if (failed.length === 0)
-      book.halt = { ...(halted ?? { code: 'FLT_REFUSED', text: 'a wave was rolled back; earlier waves stay applied' }), atMs: Date.now() };
-    book.changes++;
+    book.rolledBack(halted, Date.now());
+  }
+
+  /** Tenants that stay as they are need nobody any more. */
+  async function leaveOut(): Promise<void> {
+    if (book.leftOut.length === 0) return;
+    await control.dismissTenants({ fleet: input.fleet, tenants: book.leftOut, reason: 'left out of the rollback' });
+    await control.markTenants({ rolloutId: input.rolloutId, tenants: book.leftOut, state: 'skipped', reason: 'left out of the rollback' });
   }
 
   /** Parked tenants of the wave that are back, or had nothing to take back, need nobody any more. */
@@ -230,7 +257,8 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
 
   async function finish(state: FinalState): Promise<RolloutReport> {
     book.finish(state, Date.now());
-    await condition(() => !writing);
+    await condition(() => !writing && !steering);
+    await steer();
     await write();
     const report: RolloutReport = { ...book.progress(), finalState: state, durationMs: Date.now() - book.startedAtMs };
     await control.closeRollout({ fleet: input.fleet, rolloutId: input.rolloutId, finalState: state, progress: report });
@@ -246,19 +274,27 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
       seen = book.changes;
       if (isFinal(book.state())) return;
       writing = true;
-      await steer();
       await write();
       writing = false;
     }
   }
 
-  async function steer(): Promise<void> {
-    for (let next = book.steers.shift(); next; next = book.steers.shift()) {
-      if (!book.open) continue;
-      await getExternalWorkflowHandle(book.open.workflowId)
-        .signal(steerSignal, next)
-        .catch(() => undefined); // the wave has just ended: its result says what it did
+  /** Apart from the books: a pause must not wait for the control database. */
+  async function keepSteering(): Promise<void> {
+    for (;;) {
+      await condition(() => book.toSay() || isFinal(book.state()));
+      if (isFinal(book.state())) return;
+      steering = true;
+      await steer();
+      steering = false;
     }
+  }
+
+  async function steer(): Promise<void> {
+    for (let next = book.nextSteer(); next; next = book.nextSteer())
+      await getExternalWorkflowHandle(next.to)
+        .signal(steerSignal, next.steer)
+        .catch(() => undefined); // the wave has just ended: its result says what it did
     for (let next = book.tenantVerbs.shift(); next; next = book.tenantVerbs.shift()) {
       const { verb, ask } = next;
       if (verb === 'rollback') await parkForRollback(ask.tenants);
@@ -321,7 +357,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     setHandler(pauseSignal, (ask) => signalled('pause', ask), { description: HELP.pause });
     setHandler(abortSignal, (ask) => signalled('abort', ask), { description: HELP.abort });
     setHandler(tenantResolvedSignal, (it) => {
-      if (it.rolloutId === input.rolloutId) book.resolved(it);
+      if (it.rolloutId === input.rolloutId) book.resolved(it, Date.now());
     });
     setHandler(waveNewsSignal, (news) => book.heard(news));
     setHandler(progressQuery, () => book.progress(), { description: HELP.progress });

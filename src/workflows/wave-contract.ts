@@ -10,6 +10,8 @@ export interface Troubled {
   readonly state: TenantState;
   readonly code: string;
   readonly host: string;
+  /** A migration outside a transaction stopped half-way here: `down` cannot take back what it left. */
+  readonly partial?: true;
 }
 
 export interface HostCarry {
@@ -58,7 +60,10 @@ export interface WaveInput {
   /** Unresolved failures that the rest of the rollout still allows. */
   readonly rolloutAllowance?: number;
   readonly paused: boolean;
+  /** up: tenants that are not to be started, and count as skipped. down: tenants that are left as they are. */
   readonly skip: readonly string[];
+  /** down: loaded on the way up and not settled there; what they hold, only their ledgers know. */
+  readonly unsettled?: readonly string[];
   readonly force: boolean;
 }
 
@@ -71,8 +76,6 @@ export interface WaveResult {
   readonly ended: 'done' | 'halted' | 'aborted';
   readonly halt?: Halt;
   readonly carry: WaveCarry;
-  /** down: tenants that could not be returned. */
-  readonly rollbackFailed: readonly { readonly tenant: string; readonly code: string }[];
 }
 
 /** Signal from a wave to its rollout, sent when what holds it up changes. */

@@ -31,11 +31,13 @@ export class WaveBook {
   readonly troubled: Map<string, Troubled>;
   readonly toPark: { tenant: string; host: string; code: string; message: string; partial: boolean }[] = [];
   readonly toMark: string[] = [];
-  readonly rollbackFailed: { tenant: string; code: string }[] = [];
   failuresTotal: number;
   halt: Halt | undefined;
   #groups: Map<string, { code: string; count: number; tenants: string[]; sample: string }>;
-  #skip: Set<string>;
+  readonly #skip: Set<string>;
+  readonly #unsettled: ReadonlySet<string>;
+  /** down: tried before in vain; they go first, and not again with their page. */
+  readonly #tried: ReadonlySet<string>;
   #skipRest = false;
   readonly #input: WaveInput;
 
@@ -47,10 +49,21 @@ export class WaveBook {
     this.failuresTotal = carry?.failuresTotal ?? 0;
     this.#groups = new Map((carry?.failures ?? []).map((group) => [group.code, { ...group, tenants: [...group.tenants] }]));
     this.#skip = new Set(input.skip);
+    this.#unsettled = new Set(input.unsettled);
+    const tried = input.direction === 'down' ? [...this.troubled].filter(([, it]) => it.state === 'rollbackFailed') : [];
+    this.#tried = new Set(tried.map(([id]) => id));
     this.hosts = input.wave.hosts.map(({ host, cell, tenants, window }) => {
       const from = carry?.hosts.find((it) => it.host === host);
-      return { host, cell, window, tenants, cursor: from?.cursor ?? 0, queue: [...(from?.queue ?? [])], inFlight: 0, loading: false };
+      const queue = [...(from?.queue ?? [])];
+      for (const [id, it] of tried)
+        if (it.host === host && !this.#skip.has(id) && !queue.some((item) => item.id === id)) queue.push({ ...fresh(id), again: true });
+      return { host, cell, window, tenants, cursor: from?.cursor ?? 0, queue, inFlight: 0, loading: false };
     });
+  }
+
+  /** Tenants that are left out, for the next run of this wave. */
+  skips(): readonly string[] {
+    return [...this.#skip];
   }
 
   /** Tenants nobody has settled yet: loaded or not. */
@@ -65,14 +78,15 @@ export class WaveBook {
   take(host: HostState, page: readonly string[], limit: number): void {
     // A page shorter than asked for means that the plan holds fewer; the cursor still moves on, so that the wave can end.
     host.cursor += Math.max(page.length, page.length === 0 ? limit : 0);
-    for (const id of page) {
-      if (this.#skip.has(id)) this.#skipNow(id);
-      else host.queue.push(fresh(id));
-    }
+    for (const id of page)
+      if (this.#input.direction === 'up' || !(this.#skip.has(id) || this.#tried.has(id) || this.troubled.get(id)?.state === 'gone'))
+        host.queue.push(fresh(id));
+    this.#dropSkipped(host);
   }
 
   /** The next list for a host: one kind of items (fresh, or dispatched before), none of them due later. */
   next(host: HostState, size: number, nowMs: number): WaveItem[] {
+    this.#dropSkipped(host);
     const first = host.queue.findIndex((item) => item.dueMs <= nowMs);
     if (first < 0) return [];
     const { again, alone } = host.queue[first]!;
@@ -116,15 +130,13 @@ export class WaveBook {
     switch (exception.outcome) {
       case 'failed':
         this.fail(host.host, item.id, code, exception.message ?? code, exception.partial ?? false);
+        if (exception.partial) this.troubled.set(item.id, { state: 'failed', code, host: host.host, partial: true });
         return;
       case 'unknown':
         this.fail(host.host, item.id, code, exception.message ?? code, true);
         return;
       case 'rollbackFailed':
-        this.#move(this.#stateOf(item.id), 'rollbackFailed');
-        this.troubled.set(item.id, { state: 'rollbackFailed', code, host: host.host });
-        this.rollbackFailed.push({ tenant: item.id, code });
-        this.#group(code, item.id, exception.message ?? code);
+        this.#notReturned(host.host, item.id, code, exception.message ?? code);
         return;
       case 'deferred': {
         const deferrals = item.deferrals + 1;
@@ -138,7 +150,8 @@ export class WaveBook {
         return;
       }
       case 'upToDate': // down: nothing of this rollout to revert, it stays what it was
-        if (!down) this.#move('pending', 'upToDate');
+        if (down) this.#nothingToRevert(host.host, item.id);
+        else this.#move('pending', 'upToDate');
         return;
       case 'rolledBack':
         this.#returned(item.id);
@@ -197,16 +210,22 @@ export class WaveBook {
     else this.troubled.set(it.tenant, { ...trouble, state: to, code: it.code ?? trouble.code });
   }
 
-  /** Leaves tenants out that were not started; those on the way settle first. */
+  /** Leaves tenants out that were not started; those on the way settle first, and are left out if they come back unsettled. */
   skip(ids: readonly string[]): void {
-    for (const id of ids) {
-      this.#skip.add(id);
-      for (const host of this.hosts) {
-        const at = host.queue.findIndex((item) => item.id === id);
-        if (at < 0) continue;
-        host.queue.splice(at, 1);
-        this.#skipNow(id);
-      }
+    for (const id of ids) this.#skip.add(id);
+    for (const host of this.hosts) this.#dropSkipped(host);
+  }
+
+  #dropSkipped(host: HostState): void {
+    if (this.#skip.size === 0) return;
+    const skipped = host.queue.filter((item) => this.#skip.has(item.id));
+    if (skipped.length === 0) return;
+    host.queue = host.queue.filter((item) => !this.#skip.has(item.id));
+    if (this.#input.direction === 'down') return; // stays as it is
+    for (const { id } of skipped) {
+      this.#move('pending', 'skipped');
+      this.troubled.set(id, { state: 'skipped', code: '', host: host.host });
+      this.toMark.push(id);
     }
   }
 
@@ -272,19 +291,37 @@ export class WaveBook {
     return this.#input.direction === 'down' ? this.totals.applied : this.totals.pending;
   }
 
+  /** On the way down: what the way up has counted the tenant as. Those up to date are not kept by id. */
   #stateOf(id: string): TenantState {
-    return this.troubled.get(id)?.state ?? 'applied';
+    const trouble = this.troubled.get(id);
+    if (trouble) return trouble.state;
+    if (this.#unsettled.has(id)) return 'pending';
+    return (['applied', 'upToDate'] as const).find((state) => this.totals[state] > 0) ?? 'pending';
   }
 
   #returned(id: string): void {
-    this.#move(this.#stateOf(id), 'rolledBack');
     const trouble = this.troubled.get(id);
+    if (trouble?.partial) {
+      this.#nothingToRevert(trouble.host, id);
+      return;
+    }
+    this.#move(this.#stateOf(id), 'rolledBack');
     if (trouble) this.troubled.set(id, { ...trouble, state: 'rolledBack' });
   }
 
-  #skipNow(id: string): void {
-    this.#move('pending', 'skipped');
-    this.toMark.push(id);
+  #nothingToRevert(host: string, id: string): void {
+    const trouble = this.troubled.get(id);
+    if (trouble?.partial)
+      this.#notReturned(host, id, trouble.code, `${id}: a migration outside a transaction stopped half-way; what it did stays.`);
+    else if (trouble?.state === 'rollbackFailed') this.#returned(id);
+  }
+
+  #notReturned(host: string, id: string, code: string, message: string): void {
+    const partial = this.troubled.get(id)?.partial;
+    this.#move(this.#stateOf(id), 'rollbackFailed');
+    this.troubled.set(id, { state: 'rollbackFailed', code, host, ...(partial ? { partial } : {}) });
+    this.#group(code, id, message);
+    this.toPark.push({ tenant: id, host, code, message, partial: partial ?? false });
   }
 
   #move(from: TenantState, to: TenantState): void {

@@ -36,6 +36,8 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   let desired: 'run' | 'pause' | 'abort' = input.paused ? 'pause' : 'run';
   let draining = false;
   let broken: unknown;
+  /** Calls on the way that park or mark somebody. */
+  let sending = 0;
   let changes = 0;
   let turn = 0;
   let lastNews = '';
@@ -78,21 +80,29 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
         ...input,
         carry: book.carry(),
         paused: desired === 'pause',
+        skip: book.skips(),
       });
     book.closeRest();
-    if (direction === 'up' && !book.halt && desired === 'run') await verify();
-    await park();
-    await mark();
+    if (direction === 'up' && !book.halt) await verify();
+    await settleOutbox();
     setCurrentDetails(showWave(progress()));
     return {
       ended: book.halt ? 'halted' : desired === 'abort' && book.left() ? 'aborted' : 'done',
       ...(book.halt ? { halt: book.halt } : {}),
       carry: book.carry(),
-      rollbackFailed: book.rollbackFailed,
     };
   }
 
+  /** Everybody who is to be parked or marked is. */
+  async function settleOutbox(): Promise<void> {
+    await park();
+    await mark();
+    await condition(() => sending === 0 || broken !== undefined);
+    if (broken) throw broken;
+  }
+
   async function dispatchAll(): Promise<void> {
+    book.judge(); // a wave that goes on after a halt may be over its budget still
     while (!book.halt && desired !== 'abort' && !broken && (book.left() || book.inFlight() > 0)) {
       if (workflowInfo().historyLength > tuning.continueAsNewAfterEvents || workflowInfo().continueAsNewSuggested) {
         draining = true;
@@ -113,11 +123,8 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     if (book.halt) cut();
     await condition(() => book.inFlight() === 0 && book.hosts.every((host) => !host.loading));
     if (broken) throw broken;
+    if (draining) await settleOutbox();
     draining = draining && !book.halt && desired !== 'abort' && book.left();
-    if (draining) {
-      await park();
-      await mark();
-    }
   }
 
   function wantsPage(host: HostState): boolean {
@@ -138,7 +145,8 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
 
   /** Hosts take turns; each gets one list at a time until its window, or the wave's limit, is full. */
   function dispatch(): void {
-    const limits = { canary: wave.canary && direction === 'up', maxFailures: input.maxFailures, maxConcurrency: wave.maxConcurrency };
+    const canary = wave.canary && direction === 'up' && input.policy.onBreach !== 'continue';
+    const limits = { canary, maxFailures: input.maxFailures, maxConcurrency: wave.maxConcurrency };
     for (let idle = 0; desired === 'run' && idle < book.hosts.length && book.inFlight() < room(limits, unresolved(book.totals)); ) {
       const host = book.hosts[turn++ % book.hosts.length]!;
       const items = ready(host) ? book.next(host, listSize(host), Date.now()) : [];
@@ -207,16 +215,18 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   /** A list that gave no answer: cancelled before it began, its workers were lost three times, or a worker could not even start it. */
   function lost(host: HostState, items: WaveItem[], error: unknown): void {
     const cause = error instanceof ActivityFailure ? error.cause : undefined;
-    if (!isCancellation(error) && cause instanceof TimeoutFailure && items.length === 1) {
+    // A list that times out after it was cancelled is not tried again by the server: that is one lost worker, not three
+    const cancelled = isCancellation(error) || (error instanceof ActivityFailure && error.retryState === 'CANCEL_REQUESTED');
+    if (!cancelled && cause instanceof TimeoutFailure && items.length === 1) {
       lostForGood(host, items);
       return;
     }
     book.handBack(host, items, cause instanceof TimeoutFailure ? { again: true, alone: true } : { again: true });
-    if (isCancellation(error) || cause instanceof TimeoutFailure) return;
+    if (cancelled || cause instanceof TimeoutFailure) return;
     if (!(cause instanceof ApplicationFailure)) throw error;
     if (cause.type === 'FLT_CONTROL_UNAVAILABLE' || cause.type === 'FLT_MIGRATION_MISMATCH')
       host.files = { sinceMs: host.files?.sinceMs ?? Date.now(), text: cause.message, untilMs: Date.now() + tuning.filesRetryMs };
-    else book.halt = { code: cause.type ?? 'FLT_INTERNAL', text: cause.message };
+    else book.halt ??= { code: cause.type ?? 'FLT_INTERNAL', text: cause.message };
   }
 
   /** What happened to a tenant whose workers were lost each time is not known: a person, or a later look at its ledger, decides. */
@@ -236,8 +246,9 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     host.silent = { code, sinceMs: Date.now() };
     changed();
     const scope = new CancellationScope();
-    const tenant = host.queue[0]?.id;
-    if (!tenant) {
+    // Several: with a credential or a database of its own one tenant alone may be out of reach
+    const tenants = host.queue.slice(0, 5).map((item) => item.id);
+    if (tenants.length === 0) {
       delete host.silent;
       return;
     }
@@ -246,7 +257,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       await scope.run(() =>
         watchActivities(taskQueue, host.cell, `waits for host ${host.host} to answer`).awaitHost({
           host: host.host,
-          tenant,
+          tenants,
           planId: input.planId,
         }),
       );
@@ -260,32 +271,45 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     }
   }
 
-  /** Every tenant that this rollout applied must have what the canaries got. */
+  /** Every tenant that this rollout applied must have what the canaries got. An abort stops it; a pause interrupts it. */
   async function verify(): Promise<void> {
-    if (book.totals.applied === 0) return;
-    await Promise.all(
-      book.hosts.map(async ({ host, cell }) => {
-        const { verifyWave } = verifyActivities(taskQueue, cell, `compares ${host} with the canaries`);
-        try {
-          const { diverged } = await verifyWave({
-            fleet: input.fleet,
-            planId: input.planId,
-            rolloutId: input.rolloutId,
-            wave: wave.index,
-            host,
-            canary: wave.canary,
-          });
-          for (const { id, message } of diverged) if (!book.troubled.has(id)) book.fail(host, id, 'FLT_DIVERGED', message, true, 'applied');
-        } catch (error) {
-          const cause = error instanceof ActivityFailure ? error.cause : undefined;
-          if (!(cause instanceof ApplicationFailure)) throw error;
-          book.halt ??= { code: cause.type ?? 'FLT_INTERNAL', text: cause.message };
-        }
-      }),
-    );
+    if (book.totals.applied > 0) await Promise.all(book.hosts.map(({ host, cell }) => verifyHost(host, cell)));
+  }
+
+  async function verifyHost(host: string, cell: string): Promise<void> {
+    const { verifyWave } = verifyActivities(taskQueue, cell, `compares ${host} with the canaries`);
+    const of = { fleet: input.fleet, planId: input.planId, rolloutId: input.rolloutId, wave: wave.index, host, canary: wave.canary };
+    for (;;) {
+      await condition(() => desired !== 'pause');
+      if (desired === 'abort') return;
+      const scope = new CancellationScope();
+      lists.add(scope);
+      try {
+        const { diverged } = await scope.run(() => verifyWave(of));
+        for (const { id, message } of diverged) if (!book.troubled.has(id)) book.fail(host, id, 'FLT_DIVERGED', message, true, 'applied');
+        return;
+      } catch (error) {
+        if (isCancellation(error)) continue;
+        const cause = error instanceof ActivityFailure ? error.cause : undefined;
+        if (!(cause instanceof ApplicationFailure)) throw error;
+        book.halt ??= { code: cause.type ?? 'FLT_INTERNAL', text: cause.message };
+        return;
+      } finally {
+        lists.delete(scope);
+      }
+    }
   }
 
   async function park(): Promise<void> {
+    sending++;
+    try {
+      await parkAll();
+    } finally {
+      sending--;
+    }
+  }
+
+  async function parkAll(): Promise<void> {
     while (book.toPark.length > 0) {
       const batch = book.toPark.splice(0, 50);
       const byCell = new Map<string, typeof batch>();
@@ -309,13 +333,18 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   }
 
   async function mark(): Promise<void> {
-    while (book.toMark.length > 0)
-      await control.markTenants({
-        rolloutId: input.rolloutId,
-        tenants: book.toMark.splice(0, 500),
-        state: 'skipped',
-        reason: 'skipped by an operator',
-      });
+    sending++;
+    try {
+      while (book.toMark.length > 0)
+        await control.markTenants({
+          rolloutId: input.rolloutId,
+          tenants: book.toMark.splice(0, 500),
+          state: 'skipped',
+          reason: 'skipped by an operator',
+        });
+    } finally {
+      sending--;
+    }
   }
 
   /** Sleeps until the next deferred tenant is due; without one, until something changes. */

@@ -20,14 +20,14 @@ function setup() {
   const run = () => book.began(first!, 'up', 'w0');
   const done = () => {
     run();
-    book.ended(first!, { ended: 'done', carry: totals({ applied: 10 }), rollbackFailed: [] }, 1);
+    book.ended(first!, { ended: 'done', carry: totals({ applied: 10 }) }, 1);
   };
   const breach = () => {
     run();
     const halt = { code: 'FLT_BUDGET_EXCEEDED', text: '1 failure is unresolved, 0 allowed' };
     const troubled = { t1: { state: 'parked' as const, code: 'FLT_UNIQUE_VIOLATION', host: 'eu-1' } };
     const carry = { ...totals({ applied: 5, parked: 1, pending: 4 }), troubled };
-    book.ended(first!, { ended: 'halted', halt, carry, rollbackFailed: [] }, 1);
+    book.ended(first!, { ended: 'halted', halt, carry }, 1);
   };
   return { book, first: first!, second: second!, totals, run, done, breach };
 }
@@ -134,9 +134,9 @@ const situations: [string, RolloutState, (it: Setup) => void][] = [
       book.began(first, 'down', 'w0-down');
       const troubled = { t1: { state: 'rollbackFailed' as const, code: 'FLT_REVERT_INEXACT', host: 'eu-1' } };
       const carry = { ...totals({ rolledBack: 4, rollbackFailed: 1, failed: 1, pending: 4 }), troubled };
-      book.ended(first, { ended: 'done', carry, rollbackFailed: [{ tenant: 't1', code: 'FLT_REVERT_INEXACT' }] }, 2);
-      first.state = 'rolledBack';
-      book.phase = 'rollbackFailed';
+      book.endedDown(first, { ended: 'done', carry }, 2);
+      book.rollback = { scope: 'rollout', automatic: true, refused: [], failed: [] };
+      book.rolledBack(undefined, 2);
     },
   ],
   ['succeeded', 'succeeded', ({ book }) => book.finish('succeeded', 9)],
@@ -231,7 +231,7 @@ it('34: stays halted until unresolved failures are within the limit or accepted'
   expect(accepts(book, 'resume', who())).toBe(false);
   expect(accepts(book, 'resume', { ...who(), acceptFailures: 0 } as never)).toBe(false);
   expect(accepts(book, 'resume', { ...who(), acceptFailures: 1 } as never)).toBe(true);
-  book.resolved({ rolloutId: 'r-1', tenant: 't1', wave: 0, resolution: 'skipped' });
+  book.resolved({ rolloutId: 'r-1', tenant: 't1', wave: 0, resolution: 'skipped' }, 5);
   expect(book.state()).toBe('halted');
   expect(accepts(book, 'resume', who())).toBe(true);
 });
