@@ -280,6 +280,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     const { verifyWave } = verifyActivities(taskQueue, cell, `compares ${host} with the canaries`);
     const of = { fleet: input.fleet, planId: input.planId, rolloutId: input.rolloutId, wave: wave.index, host, canary: wave.canary };
     for (;;) {
+      tellNews();
       await condition(() => desired !== 'pause');
       if (desired === 'abort') return;
       const scope = new CancellationScope();
