@@ -70,7 +70,10 @@ export interface VerifyWaveInput {
 }
 export interface VerifyWaveResult {
   readonly checked: number;
+  /** Up to 500 of them. */
   readonly diverged: readonly { readonly id: string; readonly message: string }[];
+  /** Diverged beyond those: the wave halts. */
+  readonly more?: number;
 }
 
 export interface AuditEvent extends Ask {
@@ -138,10 +141,10 @@ export interface Activities {
   findParked(
     input: RetrySelector & { readonly fleet: string; readonly rolloutId: string },
   ): Promise<readonly { readonly tenant: string; readonly wave: number; readonly host: string }[]>;
-  /** C. Sends the verb's signal to the tenantWorkflows. */
+  /** C. Sends the verb's signal to the tenantWorkflows; answers those that were there. */
   signalTenants(
     input: Ask & { readonly fleet: string; readonly verb: TenantVerb; readonly tenants: readonly string[]; readonly force?: boolean },
-  ): Promise<void>;
+  ): Promise<readonly string[]>;
   /** C. Marks tenants without touching them: skipped, cancelled, rolledBack… in the control database. */
   markTenants(input: {
     readonly rolloutId: string;

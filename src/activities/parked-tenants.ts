@@ -45,11 +45,7 @@ export const createParkTenants =
         staticSummary: `tenant ${tenant.tenant} on ${tenant.host}: ${tenant.code}`.slice(0, 200),
       });
     });
-    await markParked(
-      deps.control,
-      shared.rolloutId,
-      tenants.map(({ tenant }) => tenant),
-    );
+    await markParked(deps.control, shared.rolloutId, tenants);
   };
 
 /** Ends the workflows of tenants that need nobody any more. One that is not there is fine. */
@@ -74,9 +70,8 @@ export const createFindParked =
 /** Passes an operator's verb on to the tenants' workflows. One that is not there is left out. */
 export const createSignalTenants =
   (deps: ActivityDeps): Activities['signalTenants'] =>
-  async (input) => {
-    await signalParked(deps.temporal, input);
-  };
+  (input) =>
+    signalParked(deps.temporal, input);
 
 /** Answers the tenants that were reached. */
 export async function signalParked(

@@ -230,11 +230,24 @@ export async function restoreReadiness(pool: ControlPool, rolloutId: string, pla
 }
 
 /** Marks tenants as parked; one whose rollback failed keeps saying so. */
-export async function markParked(pool: ControlPool, rolloutId: string, ids: readonly string[]): Promise<void> {
+export async function markParked(
+  pool: ControlPool,
+  rolloutId: string,
+  tenants: readonly { readonly tenant: string; readonly code: string; readonly message: string; readonly partial: boolean }[],
+): Promise<void> {
   await ask(
     pool,
-    `update rollout_tenant set state = 'parked', updated_at = now() where rollout_id = $1 and tenant_id = any ($2) and state <> 'rollbackFailed'`,
-    [rolloutId, ids],
+    `update rollout_tenant t set state = case when state = 'rollbackFailed' then state else 'parked' end, updated_at = now(),
+       code = p.code, message = p.message, partial = p.partial
+     from unnest($2::text[], $3::text[], $4::text[], $5::boolean[]) as p (id, code, message, partial)
+     where t.rollout_id = $1 and t.tenant_id = p.id`,
+    [
+      rolloutId,
+      tenants.map((it) => it.tenant),
+      tenants.map((it) => it.code),
+      tenants.map((it) => it.message),
+      tenants.map((it) => it.partial),
+    ],
   );
 }
 

@@ -155,8 +155,12 @@ export function createHosts(options: HostsOptions): Hosts {
   return {
     async withTenant(tenant, work) {
       const { connection } = settings(tenant.host);
-      const reference = typeof connection === 'string' ? connection : await connection(tenant);
-      return use(tenant.host, reference, tenant.database, work);
+      if (typeof connection === 'string') return use(tenant.host, connection, tenant.database, work);
+      try {
+        return await use(tenant.host, await connection(tenant), tenant.database, work);
+      } catch (error) {
+        throw ownTrouble(tenant, error);
+      }
     },
     async withHost(host, work, database) {
       const { connection, admin } = settings(host);
@@ -214,8 +218,20 @@ function parse(host: string, dsn: string): ReturnType<typeof parseIntoClientConf
   }
 }
 
+/** A credential of the tenant's own that is refused or missing is its own trouble, not its host's: `details.tenant` says so. */
+function ownTrouble(tenant: TenantRef, error: unknown): unknown {
+  if (!(error instanceof FlotillaError) || (error.code !== 'FLT_AUTH_FAILED' && error.code !== 'FLT_REFERENCE_UNRESOLVED')) return error;
+  return new FlotillaError(error.code, `${tenant.id}: ${error.message}`, { ...error.details, tenant: tenant.id }, { cause: error });
+}
+
+/** Refused for one database or role alone: no CONNECT privilege, or a database that takes no connections. */
+const REFUSED = ['42501', '55000'];
+
 function connectError(host: string, database: string | undefined, what: ReturnType<typeof classify>, cause: unknown): FlotillaError {
   const where = database === undefined ? `Host "${host}"` : `Database "${database}" on host "${host}"`;
+  const { code } = cause as { readonly code?: string };
+  if (REFUSED.includes(code ?? ''))
+    return new FlotillaError('FLT_PERMISSION_DENIED', `${where} takes no connection of this role (${code}).`, { host }, { cause });
   switch (what?.code) {
     case 'FLT_AUTH_FAILED':
       return new FlotillaError('FLT_AUTH_FAILED', `${where} refused the credential (${what.name}).`, { host }, { cause });

@@ -192,6 +192,7 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
   if (error instanceof CommitUnknown) return 'again';
   if (error instanceof FlotillaError) {
     if (
+      error.details.tenant === undefined &&
       ['FLT_HOST_UNAVAILABLE', 'FLT_TOO_MANY_CONNECTIONS', 'FLT_AUTH_FAILED', 'FLT_CONNECTION_LOST', 'FLT_REFERENCE_UNRESOLVED'].includes(
         error.code,
       )

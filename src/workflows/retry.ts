@@ -15,14 +15,17 @@ export async function retryParked(input: RolloutInput, book: RolloutBook, ask: R
     ...(ask.error ? { error: ask.error } : {}),
     ...(ask.host ? { host: ask.host } : {}),
   });
-  const [probe, ...others] = parked.map((it) => it.tenant);
   const from = book.resolvedNow.length;
   const answered = (tenant: string) => book.resolvedNow.slice(from).find((it) => it.tenant === tenant);
-  if (probe) {
-    await control.signalTenants({ ...ask, fleet, verb: 'retry', tenants: [probe] });
-    await condition(() => answered(probe) !== undefined, '30m');
+  const others = parked.map((it) => it.tenant);
+  for (let probe = others.shift(); probe !== undefined; probe = others.shift()) {
+    const tenant = probe;
+    const reached = await control.signalTenants({ ...ask, fleet, verb: 'retry', tenants: [tenant] });
+    if (!reached.includes(tenant)) continue; // nobody is parked there any more
+    await condition(() => answered(tenant) !== undefined, '30m');
+    if (answered(tenant)?.resolution !== 'applied') return;
+    break;
   }
-  if (probe && answered(probe)?.resolution !== 'applied') return;
   for (let at = 0; at < others.length; at += 100)
     await control.signalTenants({ ...ask, fleet, verb: 'retry', tenants: others.slice(at, at + 100) });
   if (!ask.unfinished) return;

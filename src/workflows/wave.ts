@@ -286,8 +286,9 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       const scope = new CancellationScope();
       lists.add(scope);
       try {
-        const { diverged } = await scope.run(() => verifyWave(of));
+        const { diverged, more = 0 } = await scope.run(() => verifyWave(of));
         for (const { id, message } of diverged) if (!book.troubled.has(id)) book.fail(host, id, 'FLT_DIVERGED', message, true, 'applied');
+        if (more > 0) book.halt ??= { code: 'FLT_DIVERGED', text: `${diverged.length + more} tenants on ${host} differ from the canaries` };
         return;
       } catch (error) {
         if (isCancellation(error)) continue;

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, inject, it } from 'vitest';
 import { withKnex } from '../support/backstage.js';
@@ -104,17 +104,17 @@ it('takes over tenants that Knex has migrated, writes nothing to them before the
   }
 });
 
-it('uses a credential of its own for each tenant, and the admin reference for discovery', async () => {
-  const fleet = await setup({ hosts: { h1: { schemas: ['t1', 't2'] } } });
+it('uses a credential of its own for each tenant and the admin reference for discovery; one that is refused parks that tenant alone', async () => {
+  const fleet = await setup({
+    hosts: { h1: { schemas: ['t1', 't2', 't3'] } },
+    config: `strategy: 's', strategies: { s: { bakeTime: '0s', canary: { exclude: ['t3'] }, waves: [{ name: 'all', maxFailures: 1 }] } },`,
+  });
   const url = new URL(fleet.hostUrls.h1!);
-  const roles = ['t1', 't2'].map((schema) => ({ schema, role: `own_${process.pid}_${schema}` }));
+  const roles = ['t1', 't2', 't3'].map((schema) => ({ schema, role: `own_${process.pid}_${schema}` }));
+  await query(url.toString(), 'revoke all on schema public from public');
   for (const { schema, role } of roles)
-    await query(
-      url.toString(),
-      `create role ${role} login password 'x'; grant all on schema ${schema} to ${role}; revoke all on schema public from public`,
-    );
+    await query(url.toString(), `create role ${role} login password 'x'; grant all on schema ${schema} to ${role}`);
   const config = join(fleet.dir, 'flotilla.config.mjs');
-  const { readFileSync } = await import('node:fs');
   writeFileSync(
     config,
     readFileSync(config, 'utf8').replace(
@@ -126,15 +126,19 @@ it('uses a credential of its own for each tenant, and the admin reference for di
     roles.map(({ schema, role }) => {
       const own = new URL(url);
       own.username = role;
-      own.password = 'x';
+      own.password = schema === 't3' ? 'mistaken-secret' : 'x';
       return [`PG_${schema.toUpperCase()}`, own.toString()];
     }),
   );
-  await fleet.worker([], env);
+  const worker = await fleet.worker([], env);
   const ended = await fleet.cli(['start', '--wait', '--yes', '--json']);
-  expect(ended.code, ended.stdout).toBe(0);
+  expect(ended.code, ended.stdout).toBe(9);
+  expect(ended.json.totals).toMatchObject({ applied: 2, parked: 1 });
+  expect(ended.json.failures).toMatchObject([{ code: 'FLT_AUTH_FAILED', tenants: ['t3'] }]);
+  expect(ended.stdout + worker.output()).not.toContain('mistaken-secret');
   expect(await fleet.rows('h1', `select schemaname, tableowner from pg_tables where tablename = 'notes' order by 1`)).toEqual(
-    roles.map(({ schema, role }) => ({ schemaname: schema, tableowner: role })),
+    roles.slice(0, 2).map(({ schema, role }) => ({ schemaname: schema, tableowner: role })),
   );
+  await worker.stop();
   for (const { role } of roles) await query(url.toString(), `drop owned by ${role}; drop role ${role}`);
 });

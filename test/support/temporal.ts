@@ -261,7 +261,7 @@ export function stack(): Stack {
         parkTenants: async ({ tenants }) => void parked.push(...tenants.map((it) => it.tenant)),
         dismissTenants: async ({ tenants }) => void dismissed.push(...tenants),
         findParked: async () => [],
-        signalTenants: async () => undefined,
+        signalTenants: async ({ tenants }) => tenants,
         markTenants: async () => undefined,
         recordRollout: async ({ state, events }) => void recorded.push(state, ...events.map((event) => event.verb)),
         closeRollout: async () => undefined,

@@ -241,3 +241,30 @@ test('stays halted with its tenants untouched when a wave is terminated in Tempo
   expect(report.finalState).toBe('succeeded');
   expect(report.totals.applied).toBe(4);
 });
+
+test('tries parked tenants again behind a probe, and passes over one whose workflow is gone', async () => {
+  const signalled: string[][] = [];
+  const tell = (fleet: Fleet, tenant: string) =>
+    fleet.handle().signal('tenantResolved', { rolloutId: 'r-1', tenant, wave: 0, resolution: 'applied' });
+  const fleet: Fleet = s.fleet({
+    waves: [wave(0, 'all', { h1: 4 }, { maxFailures: 3, bakeMs: 3_600_000 })],
+    tenant: (id) => (id === 'w0-h1-0' ? undefined : fails),
+    fakes: {
+      findParked: async () => ['w0-h1-1', 'w0-h1-2', 'w0-h1-3'].map((tenant) => ({ tenant, wave: 0, host: 'h1' })),
+      async signalTenants({ tenants }) {
+        signalled.push([...tenants]);
+        const there = tenants.filter((id) => id !== 'w0-h1-1');
+        for (const tenant of there) await tell(fleet, tenant);
+        return there;
+      },
+    },
+  });
+  await fleet.start();
+  await fleet.until((p) => p.state === 'baking' && p.totals.parked === 3, 'three parked');
+  await fleet.send('retry', { failed: true });
+  const at = await fleet.until((p) => p.totals.applied === 3, 'two of them applied');
+  expect(signalled).toEqual([['w0-h1-1'], ['w0-h1-2'], ['w0-h1-3']]);
+  expect(at.totals).toMatchObject({ applied: 3, parked: 1 });
+  await fleet.send('skip', { bake: true });
+  expect((await fleet.report()).finalState).toBe('completedWithFailures');
+});

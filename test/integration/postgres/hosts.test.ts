@@ -399,3 +399,23 @@ it('takes database names as they are', async () => {
     await query(db.url, `drop database ${ident(name)} with (force)`);
   }
 });
+
+it('tells trouble of a tenant from trouble of its host', async () => {
+  const hosts = setup({
+    hosts: { h1: { connection: ({ id }) => `env:${id}`, admin: 'env:admin', maxConcurrency: 2 } },
+    resolve: async (reference) => {
+      if (reference === 'env:missing') throw new FlotillaError('FLT_REFERENCE_UNRESOLVED', 'env:missing is not set.', {});
+      return reference === 'env:mistaken' ? withUser('nobody_here', 'wrong') : db.url;
+    },
+  });
+  const connect = (id: string) => hosts.withTenant({ ...TENANT, id }, async () => undefined);
+  await expect(connect('missing')).rejects.toMatchObject({ code: 'FLT_REFERENCE_UNRESOLVED', details: { tenant: 'missing' } });
+  await expect(connect('mistaken')).rejects.toMatchObject({ code: 'FLT_AUTH_FAILED', details: { tenant: 'mistaken' } });
+  await expect(connect('acme')).resolves.toBeUndefined();
+});
+
+it('names a database that takes no connections, and does not call its host silent', async () => {
+  const [closed] = await moreDatabases(1);
+  await query(inject('postgres').url, `alter database ${closed!.database} allow_connections false`);
+  await expect(setup().withTenant(closed!, async () => undefined)).rejects.toMatchObject({ code: 'FLT_PERMISSION_DENIED' });
+});
