@@ -1,24 +1,16 @@
 /** Parked tenants and their workflows: each waits for retry, skip or rollback, and outlives its rollout. */
 
 import type { Client } from '@temporalio/client';
-import { defineSearchAttributeKey, WorkflowNotFoundError } from '@temporalio/common';
+import { WorkflowNotFoundError } from '@temporalio/common';
 import { findTenants, markParked } from '../control/rollout-tenants.js';
 import { workflowIds } from '../domain/ids.js';
 import { DISMISS_SIGNAL, PARKED_SIGNAL, type TenantAsk, type TenantInput, type TenantVerb, WORKFLOWS } from '../workflows/messages.js';
+import { searchAttribute } from '../workflows/search-attributes.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 
 /** Calls to Temporal on the way at once. */
 const AT_ONCE = 10;
-
-const KEYS = {
-  fleet: defineSearchAttributeKey('FlotillaFleet', 'KEYWORD'),
-  rollout: defineSearchAttributeKey('FlotillaRollout', 'KEYWORD'),
-  host: defineSearchAttributeKey('FlotillaHost', 'KEYWORD'),
-  tenant: defineSearchAttributeKey('FlotillaTenant', 'KEYWORD'),
-  state: defineSearchAttributeKey('FlotillaState', 'KEYWORD'),
-  error: defineSearchAttributeKey('FlotillaError', 'KEYWORD'),
-} as const;
 
 /** Starts one tenant workflow each, or tells the one that is there. Safe to repeat. */
 export const createParkTenants =
@@ -34,12 +26,12 @@ export const createParkTenants =
         signalArgs: [input],
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         typedSearchAttributes: [
-          { key: KEYS.fleet, value: shared.fleet },
-          { key: KEYS.rollout, value: shared.rolloutId },
-          { key: KEYS.host, value: tenant.host },
-          { key: KEYS.tenant, value: tenant.tenant },
-          { key: KEYS.state, value: 'parked' },
-          { key: KEYS.error, value: tenant.code },
+          { key: searchAttribute.fleet, value: shared.fleet },
+          { key: searchAttribute.rollout, value: shared.rolloutId },
+          { key: searchAttribute.host, value: tenant.host },
+          { key: searchAttribute.tenant, value: tenant.tenant },
+          { key: searchAttribute.state, value: 'parked' },
+          { key: searchAttribute.error, value: tenant.code },
         ],
         memo: { rolloutId: shared.rolloutId, planId: shared.planId },
         staticSummary: `tenant ${tenant.tenant} on ${tenant.host}: ${tenant.code}`.slice(0, 200),

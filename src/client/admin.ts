@@ -3,11 +3,11 @@
 import { workflowIds } from '../domain/ids.js';
 import type { AdminAnswers, AdminArgs } from '../workflows/admin-messages.js';
 import { type AdminInput, type AdminVerb, WORKFLOWS } from '../workflows/messages.js';
+import { searchAttribute } from '../workflows/search-attributes.js';
 import { toAsk } from './ask.js';
 import type { AskOptions, ClientContext } from './context.js';
 import { guarded } from './errors.js';
 import { resultOfTaken } from './probe.js';
-import { searchAttribute } from './search-attributes.js';
 
 /** Sends one admin verb. The same requestId gets the first answer for as long as Temporal keeps it. @throws FLT_NO_WORKFLOW_WORKER */
 export async function askAdmin<V extends AdminVerb>(

@@ -1,9 +1,9 @@
 import { FlotillaError } from '../domain/errors.js';
 import type { Check } from '../workflows/admin-messages.js';
+import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.js';
 import { askAdmin } from './admin.js';
 import type { ClientContext } from './context.js';
 import { guarded, toFlotillaError } from './errors.js';
-import { SEARCH_ATTRIBUTES } from './search-attributes.js';
 
 export interface DoctorOptions {
   /** Create what is missing in Temporal (search attributes). @defaultValue false */

@@ -1,12 +1,12 @@
 import { workflowIds } from '../domain/ids.js';
 import type { PlanSummary } from '../domain/plan.js';
 import { type PlanInput, WORKFLOWS } from '../workflows/messages.js';
+import { searchAttribute } from '../workflows/search-attributes.js';
 import { freshId } from './ask.js';
 import type { AskOptions, ClientContext } from './context.js';
 import { guarded } from './errors.js';
 import { tellProgress } from './plan-progress.js';
 import { resultOfTaken } from './probe.js';
-import { searchAttribute } from './search-attributes.js';
 
 export interface PlanOptions extends AskOptions {
   /** Migration that every tenant shall stand at. @defaultValue the newest */

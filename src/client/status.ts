@@ -11,13 +11,13 @@ import {
 } from '../domain/rollout.js';
 import { noTotals } from '../domain/tenant.js';
 import { QUERIES } from '../workflows/messages.js';
+import { searchAttribute } from '../workflows/search-attributes.js';
 import { askAdmin } from './admin.js';
 import type { ClientContext } from './context.js';
 import { failureInside, toFlotillaError } from './errors.js';
 import { latestRun, type RolloutRun } from './find-rollout.js';
 import { probeTask, queryWithin } from './probe.js';
 import { progressOfRecord, type RolloutStatus, toStatus, withOpenWave } from './rollout-status.js';
-import { searchAttribute } from './search-attributes.js';
 import { workflowUrl } from './ui-url.js';
 
 const PROGRESS_WITHIN_MS = 3_000;

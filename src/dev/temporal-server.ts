@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
 import { FlotillaError } from '../domain/errors.js';
+import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.js';
 import { freePort } from './embedded-postgres.js';
 import { reapWhenThisProcessDies } from './reaper.js';
 
@@ -15,17 +16,6 @@ const run = promisify(execFile);
 /** The version that plain `go install` builds; server 1.29.1 with UI 2.42. */
 export const TEMPORAL_CLI_VERSION = '1.5.1';
 const GO_PACKAGE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`;
-
-/** Keyword search attributes that Flotilla sets; a shared server gets them from `flotilla doctor --fix`. */
-export const SEARCH_ATTRIBUTES = [
-  'FlotillaFleet',
-  'FlotillaRollout',
-  'FlotillaWave',
-  'FlotillaHost',
-  'FlotillaTenant',
-  'FlotillaState',
-  'FlotillaError',
-] as const;
 
 export interface FindTemporalOptions {
   /** What FLOTILLA_TEMPORAL_BIN names. */

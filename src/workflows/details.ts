@@ -1,25 +1,16 @@
 /** What operators read in the Temporal UI: current details as a small Markdown table, and search attributes. */
 
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { upsertSearchAttributes } from '@temporalio/workflow';
 import { explain } from '../domain/explain.js';
 import type { RolloutProgress, WaveProgress } from '../domain/rollout.js';
 import { TENANT_STATES, type Totals } from '../domain/tenant.js';
-
-const keyword = (name: string) => defineSearchAttributeKey(name, 'KEYWORD');
-const KEYS = {
-  fleet: keyword('FlotillaFleet'),
-  rollout: keyword('FlotillaRollout'),
-  wave: keyword('FlotillaWave'),
-  host: keyword('FlotillaHost'),
-  tenant: keyword('FlotillaTenant'),
-  state: keyword('FlotillaState'),
-  error: keyword('FlotillaError'),
-};
+import { searchAttribute } from './search-attributes.js';
 
 /** Sets search attributes; each costs an event, so only on a change of state. */
-export function publish(values: Partial<Record<keyof typeof KEYS, string>>): void {
-  upsertSearchAttributes(Object.entries(values).map(([name, value]) => ({ key: KEYS[name as keyof typeof KEYS], value })));
+export function publish(values: Partial<Record<keyof typeof searchAttribute, string>>): void {
+  upsertSearchAttributes(
+    Object.entries(values).map(([name, value]) => ({ key: searchAttribute[name as keyof typeof searchAttribute], value })),
+  );
 }
 
 const cell = (text: string): string => text.replace(/[|\n`]/g, ' ');

@@ -4,16 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { AuditEvent } from '../activities/contract.js';
 import { exceeded } from '../domain/failure-budget.js';
 import type { PlannedWave, RolloutPlan } from '../domain/plan.js';
-import type {
-  Desired,
-  FailureGroup,
-  Reason,
-  RollbackStatus,
-  RolloutProgress,
-  RolloutState,
-  WaveProgress,
-  WaveState,
-} from '../domain/rollout.js';
+import type { Desired, Reason, RollbackStatus, RolloutProgress, RolloutState, WaveState } from '../domain/rollout.js';
 import { type FinalState, isFinal } from '../domain/rollout.js';
 import { addTotals, noTotals, type Totals, unresolved } from '../domain/tenant.js';
 import type {
@@ -29,6 +20,7 @@ import type {
   Steer,
   TenantResolved,
 } from './messages.js';
+import { progressOf, reasonsOf } from './rollout-view.js';
 import type { Halt, HostCarry, WaveCarry, WaveNews, WaveResult } from './wave-contract.js';
 
 export interface WaveRecord {
@@ -88,13 +80,13 @@ export class RolloutBook {
   #maxFailures: number | undefined;
   resolvedNow: TenantResolved[] = [];
   #resolvedBefore = 0;
-  #pausedBy: (Ask & { readonly atMs: number }) | undefined;
-  #news: WaveNews | undefined;
+  pausedBy: (Ask & { readonly atMs: number }) | undefined;
+  news: WaveNews | undefined;
   readonly #seen = new Map<string, Answer>();
-  readonly #input: RolloutInput;
+  readonly input: RolloutInput;
 
   constructor(input: RolloutInput, nowMs: number) {
-    this.#input = input;
+    this.input = input;
     this.startedAtMs = nowMs;
   }
 
@@ -212,7 +204,7 @@ export class RolloutBook {
       case 'pause':
         if (this.desired === 'run') {
           this.desired = 'pause';
-          this.#pausedBy = { ...ask, atMs: nowMs };
+          this.pausedBy = { ...ask, atMs: nowMs };
           this.#steer({ desired: 'pause' });
         }
         return 'No tenant is started any more; those in hand finish.';
@@ -260,7 +252,7 @@ export class RolloutBook {
 
   #unpause(): void {
     this.desired = 'run';
-    this.#pausedBy = undefined;
+    this.pausedBy = undefined;
     this.#steer({ desired: 'run' });
   }
 
@@ -345,7 +337,7 @@ export class RolloutBook {
   }
 
   heard(news: WaveNews): void {
-    this.#news = news;
+    this.news = news;
     this.changes++;
   }
 
@@ -439,7 +431,7 @@ export class RolloutBook {
 
   #closed(): void {
     this.open = undefined;
-    this.#news = undefined;
+    this.news = undefined;
   }
 
   /** What onBreach asks for after a halt that the budget or a divergence caused. */
@@ -513,64 +505,14 @@ export class RolloutBook {
     if (this.phase === 'rollingBack' || this.phase === 'rollbackFailed') return this.phase;
     if (this.halt) return this.open ? 'draining' : 'halted';
     if (this.desired === 'abort') return 'draining';
-    if (this.desired === 'pause') return this.open && !this.#news?.drained ? 'draining' : 'paused';
-    if (this.open && this.#news?.stuck && (this.#news.silentHosts.length > 0 || this.#news.filesSinceMs !== undefined)) return 'paused';
+    if (this.desired === 'pause') return this.open && !this.news?.drained ? 'draining' : 'paused';
+    if (this.open && this.news?.stuck && (this.news.silentHosts.length > 0 || this.news.filesSinceMs !== undefined)) return 'paused';
     if (this.phase === 'opening') return 'running';
     return this.phase;
   }
 
-  reasons(): Reason[] {
-    if (this.final) return [];
-    const reasons: Reason[] = [];
-    if (this.#pausedBy && this.desired === 'pause')
-      reasons.push({
-        kind: 'operator',
-        text: `${this.#pausedBy.actor} paused it${this.#pausedBy.reason ? `: "${this.#pausedBy.reason}"` : ''}; go on with "flotilla resume"`,
-        clears: 'person',
-        sinceMs: this.#pausedBy.atMs,
-      });
-    if (this.halt)
-      reasons.push({
-        kind:
-          this.halt.code === 'FLT_BUDGET_EXCEEDED'
-            ? 'budget'
-            : this.halt.code === 'FLT_DIVERGED' || this.halt.code === 'FLT_CANARIES_DISAGREE'
-              ? 'divergence'
-              : 'operator',
-        text: this.halt.text,
-        clears: 'person',
-        sinceMs: this.halt.atMs,
-      });
-    for (const refused of this.rollback?.refused ?? [])
-      reasons.push({ kind: 'rollback', text: `not rolled back: ${refused.migration}: ${refused.why}`, clears: 'person' });
-    if (this.phase === 'rollbackFailed')
-      reasons.push({ kind: 'rollback', text: `${this.rollback?.failed.length ?? 0} tenants could not be returned`, clears: 'person' });
-    for (const host of this.#news?.silentHosts ?? [])
-      reasons.push({
-        kind: 'host',
-        text: `${host.host} does not answer (${host.code}); its tenants wait`,
-        clears: 'itself',
-        sinceMs: host.sinceMs,
-        host: host.host,
-      });
-    if (this.#news?.filesSinceMs !== undefined)
-      reasons.push({
-        kind: 'files',
-        text: this.#news.filesText ?? 'no worker has the files of the plan',
-        clears: 'itself',
-        sinceMs: this.#news.filesSinceMs,
-      });
-    if (this.phase === 'awaitingApproval' && this.approvalUntilMs !== undefined)
-      reasons.push({
-        kind: 'approval',
-        text: `wave "${this.nextWave()?.plan.name}" waits for approval`,
-        clears: 'person',
-        untilMs: this.approvalUntilMs,
-      });
-    if (this.phase === 'baking' && this.bakeUntilMs !== undefined)
-      reasons.push({ kind: 'bake', text: 'the bake time runs', clears: 'itself', untilMs: this.bakeUntilMs });
-    if (this.state() === 'draining') reasons.push({ kind: 'drain', text: 'tenants in hand finish; no other is started', clears: 'itself' });
-    return reasons;
+  reasons(): readonly Reason[] {
+    return reasonsOf(this);
   }
 
   totals(): Totals {
@@ -582,48 +524,7 @@ export class RolloutBook {
   }
 
   progress(): RolloutProgress {
-    const state = this.state();
-    const awaiting = this.phase === 'awaitingApproval' ? this.nextWave() : undefined;
-    return {
-      fleet: this.#input.fleet,
-      rolloutId: this.#input.rolloutId,
-      planId: this.#input.planId,
-      digest: this.plan?.summary.digest ?? '',
-      actor: this.#input.actor,
-      state,
-      desired: this.desired,
-      reasons: this.reasons(),
-      totals: this.totals(),
-      waves: this.waves.map((wave) => this.#view(wave)),
-      ...(this.open ? { openWave: this.open } : {}),
-      failures: mergeGroups(this.waves.flatMap((wave) => wave.carry?.failures ?? [])),
-      failuresTotal: this.waves.reduce((n, wave) => n + (wave.carry?.failuresTotal ?? 0), 0),
-      startedAtMs: this.startedAtMs,
-      ...(this.finishedAtMs === undefined ? {} : { finishedAtMs: this.finishedAtMs }),
-      ...(awaiting && this.approvalUntilMs !== undefined
-        ? { approval: { wave: awaiting.plan.name, digest: this.plan!.summary.digest, expiresAtMs: this.approvalUntilMs } }
-        : {}),
-      ...(this.rollback ? { rollback: this.rollback } : {}),
-    };
-  }
-
-  #view(wave: WaveRecord): WaveProgress {
-    const baking = this.phase === 'baking' && this.bakingWave() === wave;
-    return {
-      index: wave.plan.index,
-      name: wave.plan.name,
-      direction: wave.state === 'rollingBack' ? 'down' : 'up',
-      state: baking ? 'baking' : wave.state,
-      tenants: wave.plan.tenants,
-      hosts: wave.plan.hosts.length,
-      totals: wave.carry?.totals ?? { ...noTotals(), pending: wave.plan.tenants },
-      maxFailures: wave.maxFailures,
-      maxConcurrency: wave.plan.maxConcurrency,
-      inFlight: 0,
-      failures: wave.carry?.failures ?? [],
-      failuresTotal: wave.carry?.failuresTotal ?? 0,
-      silentHosts: this.open?.index === wave.plan.index ? (this.#news?.silentHosts ?? []) : [],
-    };
+    return progressOf(this);
   }
 
   /** The last wave that settled. */
@@ -633,15 +534,3 @@ export class RolloutBook {
 }
 
 export const emptyCarry = (totals: Totals): WaveCarry => ({ totals, hosts: [], troubled: {}, failures: [], failuresTotal: 0 });
-
-function mergeGroups(groups: readonly FailureGroup[]): FailureGroup[] {
-  const merged = new Map<string, FailureGroup>();
-  for (const group of groups) {
-    const has = merged.get(group.code);
-    merged.set(
-      group.code,
-      has ? { ...has, count: has.count + group.count, tenants: [...has.tenants, ...group.tenants].slice(0, 5) } : group,
-    );
-  }
-  return [...merged.values()].sort((a, b) => b.count - a.count);
-}
