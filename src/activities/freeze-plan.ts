@@ -41,8 +41,14 @@ export const createFreezePlan =
 
     const counts = await countStates(deps.control, input.planId);
     const total = Object.values(counts).reduce((n, count) => n + (count ?? 0), 0);
-    if (total === 0 && !findings.some((finding) => finding.severity === 'error'))
-      findings.push({ severity: 'warning', code: 'FLT_NO_TENANTS', message: 'The fleet, or the selection, holds no tenant.' });
+    if (total === 0 && !findings.some((finding) => finding.severity === 'error')) {
+      const selected = input.tenants !== undefined || input.selector !== undefined;
+      findings.push({
+        severity: selected ? 'error' : 'warning',
+        code: 'FLT_NO_TENANTS',
+        message: selected ? 'The selection holds no tenant.' : 'The fleet holds no tenant.',
+      });
+    }
     const migrations = await plannedMigrations(deps, input.planId, files, to);
     const judged = mergeFindings(allowOutOfOrder(findings, strategy));
     const frozen = input.mode === 'freeze' && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');

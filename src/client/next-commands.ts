@@ -15,12 +15,14 @@ type Situation = Pick<RolloutProgress, 'rolloutId' | 'totals' | 'failures' | 'ap
 export function nextCommands(at: Situation): readonly NextCommand[] {
   const first = at.failures[0];
   const failed = unresolved(at.totals);
-  const look: NextCommand[] = first?.tenants[0]
-    ? [{ command: `flotilla status --tenant ${shellWord(first.tenants[0])}`, why: 'look at one of them' }]
-    : [];
-  const retry: NextCommand[] = first
-    ? [{ command: `flotilla retry --error ${first.code}`, why: 'after the cause is mended; one tenant is tried first' }]
-    : [];
+  const look: NextCommand[] =
+    failed && first?.tenants[0] ? [{ command: `flotilla status --tenant ${shellWord(first.tenants[0])}`, why: 'look at one of them' }] : [];
+  // Rolled back and nobody left for a person: the wave starts anew, there is nothing to retry
+  const anew = at.totals.rolledBack > 0 && at.totals.parked + at.totals.rollbackFailed === 0;
+  const retry: NextCommand[] =
+    first && failed && !anew
+      ? [{ command: `flotilla retry --error ${first.code}`, why: 'after the cause is mended; one tenant is tried first' }]
+      : [];
   const moved = at.totals.applied > 0;
   const rollback: NextCommand[] = moved
     ? [
@@ -66,10 +68,9 @@ export function nextCommands(at: Situation): readonly NextCommand[] {
       return [
         ...look,
         ...retry,
-        {
-          command: `flotilla resume --accept-failures ${Math.max(failed, 1)}`,
-          why: failed ? 'go on; the failed ones stay parked' : 'go on',
-        },
+        failed && !anew
+          ? { command: `flotilla resume --accept-failures ${failed}`, why: 'go on; the failed ones stay parked' }
+          : { command: 'flotilla resume', why: 'go on, after the cause is mended; what was rolled back starts anew' },
         ...rollback,
         abort,
       ];

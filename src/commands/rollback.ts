@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { FlotillaError } from '../domain/errors.js';
-import { confirm } from './shared/confirm.js';
+import { mayChange } from './shared/confirm.js';
 import { collect } from './shared/plan-options.js';
 import { runSteer } from './shared/steer-command.js';
 import { addTenantFlag } from './shared/tenant-flags.js';
@@ -21,11 +21,11 @@ export function register(program: Command): void {
     .option('--continue-skipping <tenant>', 'after a rollback that failed: go on and leave this tenant as it is; may be repeated', collect)
     .option('-y, --yes', 'do not ask')
     .action((flags: RollbackFlags, command: Command) =>
-      runSteer(command, 'rollback', async ({ client, out, ask }) => {
+      runSteer(command, 'rollback', async ({ client, config, out, ask }) => {
         const { tenant: tenants, wave, force, continueSkipping } = flags;
         if (force && !ask.reason) throw new FlotillaError('FLT_USAGE', 'A forced rollback loses data: say why with --reason.');
         const scope = tenants ? tenants.join(', ') : wave ? `wave "${wave}"` : 'everything this rollout moved';
-        if (out.interactive && !flags.yes && !(await confirm(`Roll back ${scope}?`, { interactive: true, flag: '--yes' })))
+        if (!(await mayChange(`Roll back ${scope}?`, { ...out, yes: flags.yes, environment: config.fleet.environment })))
           return { rolloutId: '', accepted: false, pending: false, state: null, message: 'Nothing was sent.', next: [] };
         return client.rollback({
           ...(tenants ? { tenants } : {}),

@@ -3,12 +3,13 @@ import { EXIT } from '../client/exit-codes.js';
 import type { StartResult } from '../client/start.js';
 import { startBody } from '../client/to-documents.js';
 import type { WaitResult } from '../client/wait.js';
+import { FlotillaError } from '../domain/errors.js';
 import { plural } from './render/format.js';
 import { renderPlan, renderUpToDate } from './render/plan.js';
 import { renderRollout } from './render/rollout.js';
 import type { Style } from './render/style.js';
 import { startBusy } from './shared/busy.js';
-import { confirm } from './shared/confirm.js';
+import { confirm, PRODUCTION } from './shared/confirm.js';
 import { addPlanFlags, durationFlag, type PlanFlags, planOptions } from './shared/plan-options.js';
 import { runSession, type Session } from './shared/session.js';
 import { verbCommand } from './shared/verb-command.js';
@@ -34,10 +35,10 @@ export function register(program: Command): void {
     );
 }
 
-const PRODUCTION = 'production';
-
 async function start(session: Session, planId: string | undefined, flags: StartFlags) {
   const { client, config, out, ask, signal } = session;
+  if (flags.timeout !== undefined && !flags.wait && !flags.watch)
+    throw new FlotillaError('FLT_USAGE', '--timeout needs --wait or --watch.', {});
   const mayAsk = !flags.yes && planId === undefined;
   // Without a terminal the answer is known before anything is planned.
   if (mayAsk && config.fleet.environment === PRODUCTION && !out.interactive)
@@ -64,6 +65,9 @@ async function start(session: Session, planId: string | undefined, flags: StartF
     return result.outcome === 'declined' ? EXIT.refused : EXIT.ok;
   }
 
+  const { rolloutId, url } = result.rollout;
+  // Whoever waits without a live view, such as a CI job, should know what for
+  if (!process.stdout.isTTY) process.stderr.write(`rollout ${rolloutId} is open${url ? `: ${url}` : ''}; waiting\n`);
   const watcher = flags.watch || (!out.json && process.stdout.isTTY) ? await createWatcher(session) : undefined;
   let waited: WaitResult;
   try {

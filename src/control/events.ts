@@ -51,7 +51,7 @@ export async function eventsPage(
   return ask<EventRow>(
     pool,
     `select id::text, rollout_id "rolloutId", at, actor, verb, reason, subject, request_id "requestId" from event
-     where fleet = $1 and ($2::text is null or rollout_id = $2) and ($3::bigint is null or id < $3) order by id desc limit $4`,
+     where fleet = $1 and ($2::text is null or rollout_id = $2) and ($3::bigint is null or id < $3) order by event.id desc limit $4`,
     [fleet, filter.rolloutId ?? null, filter.before ?? null, limit],
   );
 }

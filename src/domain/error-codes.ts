@@ -215,7 +215,7 @@ export const ERROR_CODES = {
     'stops',
     8,
     'The Temporal server does not answer.',
-    'Check the address (TEMPORAL_ADDRESS or temporal.toml) and the server; then repeat the command.',
+    'Start a local one with "flotilla dev", or check the address (TEMPORAL_ADDRESS or temporal.toml) and the server; then repeat the command.',
   ),
   FLT_TEMPORAL_REFUSED: row(
     'PreflightError',
@@ -548,7 +548,7 @@ export const ERROR_CODES = {
     'fails',
     4,
     "The migration's down is not the inverse of its up; it was rolled back.",
-    'Correct the down, or force the rollback with a reason.',
+    'Correct the down, or leave the tenant as it is ("flotilla rollback --continue-skipping T"); this cannot be forced.',
   ),
   FLT_REVERT_FAILED: row(
     'RollbackError',

@@ -1,5 +1,7 @@
 /** The only reader of the process environment. What it answers is plain data, read once when asked. */
 
+import { userInfo } from 'node:os';
+
 export interface Environment {
   /** FLOTILLA_CONFIG: the config file. */
   readonly config?: string;
@@ -21,7 +23,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
   const optional = <K extends string>(key: K, value: string | undefined) => (value ? ({ [key]: value } as Record<K, string>) : {});
   return {
     ...optional('config', env.FLOTILLA_CONFIG),
-    actor: env.FLOTILLA_ACTOR || env.USER || env.LOGNAME || 'unknown',
+    actor: env.FLOTILLA_ACTOR || env.USER || env.LOGNAME || systemUser(),
     ...optional('temporalBin', env.FLOTILLA_TEMPORAL_BIN),
     logLevel: env.FLOTILLA_LOG_LEVEL || 'info',
     ...optional('build', env.FLOTILLA_BUILD),
@@ -30,6 +32,15 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     noColor: Boolean(env.NO_COLOR),
     ci: Boolean(env.CI),
   };
+}
+
+/** Containers often set no USER; a user id without a name has none at all. */
+function systemUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** One variable by name, for `env:NAME` references. */

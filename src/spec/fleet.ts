@@ -114,10 +114,12 @@ export const LOCKS = [
   'ACCESS EXCLUSIVE',
 ] as const;
 
+export const ENVIRONMENTS = ['production', 'staging', 'development', 'test'] as const;
+
 export const fleetSpec = z.strictObject({
   name,
-  /** Declared, never guessed. @defaultValue development */
-  environment: z.string().optional(),
+  /** Declared, never guessed; production asks before it changes anything. @defaultValue development */
+  environment: z.enum(ENVIRONMENTS, { error: `expected ${ENVIRONMENTS.join(', ')}` }).optional(),
   temporal: z
     .strictObject({
       /** @defaultValue flotilla */

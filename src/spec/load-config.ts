@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
 import type { z } from 'zod';
 import { FlotillaError } from '../domain/errors.js';
+import { loadTrouble } from '../domain/load-trouble.js';
 import { type Fleet, fleetSpec } from './fleet.js';
 import { PRESETS } from './strategy.js';
 
@@ -69,7 +70,7 @@ export async function loadConfig(given: string | undefined, cwd: string): Promis
     });
     raw = await jiti.import(path, { default: true });
   } catch (error) {
-    throw invalid([{ path: '', message: `it does not load: ${(error as Error).message.split('\n')[0]}` }]);
+    throw invalid([{ path: '', message: `it does not load: ${loadTrouble(error)}` }]);
   }
   if (raw === null || typeof raw !== 'object') throw invalid([{ path: '', message: 'expected "export default defineFleet({ … })"' }]);
   const parsed = fleetSpec.safeParse(raw);

@@ -7,7 +7,7 @@ type Expression = NonNullable<Selector['matchExpressions']>[number];
 
 const KEY = String.raw`[^\s=!,()]+`;
 const SET = new RegExp(String.raw`^(${KEY})\s+(in|notin)\s+\(([^()]*)\)$`, 'i');
-const EQUAL = new RegExp(String.raw`^(${KEY})\s*(==?|!=)\s*([^,()]*)$`);
+const EQUAL = new RegExp(String.raw`^(${KEY})\s*(==?|!=)\s*(?!=)([^,()]*)$`);
 const EXISTS = new RegExp(String.raw`^(!?)\s*(${KEY})$`);
 
 /** `host` and `id` are labels that every tenant has. @throws FLT_USAGE naming the part that is not understood */

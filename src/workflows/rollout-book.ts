@@ -141,6 +141,12 @@ export class RolloutBook {
       case 'retry': {
         const { tenants, error, host, failed, unfinished } = ask as RetryAsk;
         if (!tenants?.length && !error && !host && !failed && !unfinished) refuse('Name tenants, an error, a host, or all that failed.');
+        if (!this.open && !unfinished && !this.#held(tenants))
+          refuse(
+            this.waves.some((it) => it.down)
+              ? 'Nobody is parked there: what was rolled back starts anew with "flotilla resume".'
+              : 'Nobody is parked there.',
+          );
         return;
       }
       case 'rollback': {
@@ -154,6 +160,16 @@ export class RolloutBook {
       default:
         return;
     }
+  }
+
+  /** Whether one of the tenants, or any at all, waits for a person. */
+  #held(tenants: readonly string[] | undefined): boolean {
+    const held = this.waves.flatMap((wave) =>
+      Object.entries(wave.carry?.troubled ?? {})
+        .filter(([, it]) => it.state === 'parked' || it.state === 'rollbackFailed')
+        .map(([id]) => id),
+    );
+    return tenants?.length ? tenants.some((id) => held.includes(id)) : held.length > 0;
   }
 
   #validateResume({ acceptFailures }: ResumeAsk): void {
@@ -282,13 +298,13 @@ export class RolloutBook {
     this.skipped.push(...tenants);
     this.#steer({ skip: tenants });
     this.tenantVerbs.push({ verb: 'skip', ask: { ...ask, tenants } });
-    return `${tenants.length} tenants are left out.`;
+    return `${tenants.length === 1 ? 'One tenant is' : `${tenants.length} tenants are`} left out.`;
   }
 
   #orderRollback(ask: RollbackAsk): string {
     if (ask.tenants?.length) {
       this.tenantVerbs.push({ verb: 'rollback', ask: { ...ask, tenants: ask.tenants } });
-      return `${ask.tenants.length} tenants are rolled back, each in a workflow of its own.`;
+      return `${ask.tenants.length === 1 ? 'One tenant is' : `${ask.tenants.length} tenants are`} rolled back, each in a workflow of its own.`;
     }
     for (const id of ask.continueSkipping ?? []) this.#leaveOut(id);
     // Ordered while paused: the order is what the person wants now

@@ -2,8 +2,8 @@
 
 import type { RolloutStatus } from '../../client/rollout-status.js';
 import { isFinal, type WaveProgress } from '../../domain/rollout.js';
-import { countTotals, TENANT_STATES, type Totals } from '../../domain/tenant.js';
-import { clip, duration, moment, number, wrap } from './format.js';
+import { countTotals, TENANT_STATES, type Totals, unresolved } from '../../domain/tenant.js';
+import { clip, duration, moment, number, plural, wrap } from './format.js';
 import type { Style } from './style.js';
 import { table } from './table.js';
 
@@ -46,7 +46,7 @@ export function renderRollout(at: RolloutStatus, style: Style): string {
   if (at.reasons.length) parts.push(renderReasons(at, style));
   const rollback = renderRollback(at, style);
   if (rollback) parts.push(rollback);
-  if (at.failures.length) parts.push(renderFailures(at, style));
+  if (at.failures.length) parts.push(unresolved(at.totals) > 0 ? renderFailures(at, style) : renderResolved(at, style));
   if (at.approval)
     parts.push(
       `${style.colors.bold('APPROVAL')}  wave "${at.approval.wave}", digest ${at.approval.digest.slice(0, 12)}, until ${moment(at.approval.expiresAtMs)}`,
@@ -164,6 +164,15 @@ export function renderFailures(at: Pick<RolloutStatus, 'failures'>, { width, col
   });
   return [colors.bold(`FAILED ${number(total)}`), ...lines].join('\n');
 }
+
+/** Failures stay on record; nobody has to do anything about those that were resolved. */
+const renderResolved = (at: Pick<RolloutStatus, 'failures'>, { colors }: Style): string =>
+  colors.dim(
+    `${plural(
+      at.failures.reduce((n, group) => n + group.count, 0),
+      'failure',
+    )} on the way, resolved`,
+  );
 
 function renderNext(at: RolloutStatus, { colors }: Style): string {
   const longest = Math.min(48, Math.max(...at.next.map((it) => it.command.length)));

@@ -8,8 +8,11 @@ export interface Style {
 
 export const plain = (width = 80): Style => ({ width, colors: picocolors.createColors(false) });
 
-/** For a stream: its width (80 when it is no terminal), and colour as NO_COLOR, FORCE_COLOR and the terminal say. */
+/** Nothing is cut off where no terminal would wrap it. */
+const PIPED_WIDTH = 240;
+
+/** For a stream: its width, and colour as NO_COLOR, FORCE_COLOR and the terminal say. */
 export const styleOf = (stream: NodeJS.WriteStream): Style => ({
-  width: stream.isTTY ? Math.max(60, stream.columns ?? 80) : 80,
+  width: stream.isTTY ? Math.max(60, stream.columns ?? 80) : PIPED_WIDTH,
   colors: stream.isTTY ? picocolors : picocolors.createColors(false),
 });

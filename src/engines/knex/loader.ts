@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { createJiti } from 'jiti';
 import type { Knex } from 'knex';
+import { loadTrouble } from '../../domain/load-trouble.js';
 import { selfAlias } from '../../spec/load-config.js';
 import type { FileProblem, MigrationFile } from '../engine.js';
 import { checksum } from './checksum.js';
@@ -98,7 +99,7 @@ export function createLoader(options: LoaderOptions): Loader {
           });
         else migrations.set(it.file.name, it);
       } catch (error) {
-        const message = `it does not load: ${String((error as Error).message).split('\n')[0]}`;
+        const message = `it does not load: ${loadTrouble(error)}`;
         failed.set(path, { checksum: now, message });
         problems.push({ file: fileName, message });
       }

@@ -1,10 +1,11 @@
+import { userInfo } from 'node:os';
 import { afterEach, expect, it, vi } from 'vitest';
 import { childEnvironment, provideVariables, readEnvironment, readVariable } from '../../../src/spec/env.js';
 
 afterEach(() => vi.unstubAllEnvs());
 
 it('has a value for everything that must have one, and leaves the rest out', () => {
-  expect(readEnvironment({})).toEqual({ actor: 'unknown', logLevel: 'info', path: '', noColor: false, ci: false });
+  expect(readEnvironment({})).toEqual({ actor: userInfo().username, logLevel: 'info', path: '', noColor: false, ci: false });
 });
 
 it('reads each variable under its name, and takes an empty one for none', () => {

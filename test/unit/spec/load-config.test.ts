@@ -137,7 +137,7 @@ describe('mistakes', () => {
       }),
     ).toEqual([
       'name: expected 1 to 63 letters, digits, ".", "_" or "-"; found "a b"',
-      'environment: expected string; found 1',
+      'environment: expected production, staging, development, test; found 1',
       'temporal.taskQueue: Too small: expected string to have >=1 characters; found ""',
       'temporal.adress: there is no such field; is it misspelt?',
       'control.connection: expected string; found nothing',
