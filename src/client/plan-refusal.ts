@@ -1,5 +1,5 @@
 import { ERROR_CODES, isErrorCode } from '../domain/error-codes.js';
-import { FlotillaError, type Json } from '../domain/errors.js';
+import { FlotillaError } from '../domain/errors.js';
 import type { PlanSummary } from '../domain/plan.js';
 
 /** Why a plan cannot be started: its error findings, under the code of the first one; undefined when it can. */
@@ -11,6 +11,6 @@ export function planRefusal(summary: PlanSummary): FlotillaError | undefined {
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
   return new FlotillaError(code, `${first.message || ERROR_CODES[code].meaning}${more}`, {
     planId: summary.planId,
-    findings: errors.map((finding) => ({ ...finding }) as unknown as Json),
+    findings: errors.map((finding) => ({ ...finding })),
   });
 }

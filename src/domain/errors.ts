@@ -1,6 +1,6 @@
 /**
  * Error families. Everything expected that goes wrong in Flotilla is one of these, with a code from `error-codes.ts`.
- * Messages and details are scrubbed before they get here: no DSN, no bindings, no row values (`docs/security.md`).
+ * Messages and details are scrubbed before they get here: no DSN, no bindings, no row values.
  */
 
 import { ERROR_CODES, type ErrorCode, type Family } from './error-codes.js';

@@ -2,10 +2,11 @@
 
 import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
-import { type Attempt, checkState, closingFacts, deltaSince, ensureBookkeeping, lines, sessionSettings } from './attempt.js';
+import { type Attempt, checkState, closingFacts, deltaSince, ensureBookkeeping, lines, type OpenRow, sessionSettings } from './attempt.js';
 import type { MigrationRun, TenantSession } from './contract.js';
 import type { TenantState } from './ledger.js';
 import { type ClosingFacts, closeTransaction, droppedRelations, openTransaction } from './messages.js';
+import { queryEach } from './query-each.js';
 import { literal } from './quote.js';
 
 /** Thrown when the connection broke after COMMIT was sent: only the ledger knows. */
@@ -21,8 +22,8 @@ export class CommitUnknown extends Error {
 
 /** Begins a transaction under the tenant's lock and answers its bookkeeping. The caller ends the transaction. */
 export async function open(attempt: Attempt, session: TenantSession): Promise<TenantState> {
-  const results = (await session.client.query(openTransaction(sessionSettings(attempt)))) as unknown as { rows: unknown[] }[];
-  return checkState(attempt, results.at(-1)!.rows[0] as { state: string; pid: number; xid: string });
+  const results = await queryEach<OpenRow>(session.client, openTransaction(sessionSettings(attempt)));
+  return checkState(attempt, results.at(-1)!.rows[0]!);
 }
 
 /** Runs the file inside the open transaction and commits. `check` runs between the migration and the closing message. */

@@ -46,8 +46,16 @@ export class NotNow extends Error {
   }
 }
 
+/** What an opening message answers last. */
+export interface OpenRow {
+  /** JSON */
+  readonly state: string;
+  readonly pid: number;
+  readonly xid: string;
+}
+
 /** Answers the state that an opening message read, or says why nothing can be done now. */
-export function checkState(attempt: Attempt, row: { state: string; pid: number; xid: string }): TenantState {
+export function checkState(attempt: Attempt, row: OpenRow): TenantState {
   const { tenant, rolloutId, fenceFirst } = attempt.input;
   const raw = JSON.parse(row.state) as Partial<TenantState>;
   if (raw.missing)

@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
 import type { Delta, HistoryNames } from './contract.js';
 import { LEDGER } from './ledger.js';
+import { queryEach } from './query-each.js';
 import { ident, literal } from './quote.js';
 
 export interface Fingerprint {
@@ -126,11 +127,12 @@ async function queryCatalog(
   objects: readonly string[] | undefined,
   searchPath: string,
 ): Promise<CatalogRow[]> {
-  const results = (await client.query(
+  const results = await queryEach<CatalogRow>(
+    client,
     `select set_config('flotilla.path', current_setting('search_path'), true), set_config('search_path', ${literal(searchPath)}, true);
 ${catalogSql(schemas, names, objects)};
 select set_config('search_path', current_setting('flotilla.path'), true)`,
-  )) as unknown as { rows: CatalogRow[] }[];
+  );
   return results[1]!.rows;
 }
 

@@ -5,10 +5,11 @@
 
 import type { PlannedMigration } from '../domain/plan.js';
 import { CommitUnknown } from './apply.js';
-import { type Attempt, checkState, closingFacts, deltaSince, ensureBookkeeping, lines, sessionSettings } from './attempt.js';
+import { type Attempt, checkState, closingFacts, deltaSince, ensureBookkeeping, lines, type OpenRow, sessionSettings } from './attempt.js';
 import type { MigrationRun, TenantSession } from './contract.js';
 import type { TenantState } from './ledger.js';
 import { closeTransaction, commitIntent, openSession, releaseAfterFailure, releaseSession } from './messages.js';
+import { queryEach } from './query-each.js';
 
 /** Something of the migration may have stayed behind. */
 export class PartialFailure extends Error {
@@ -23,10 +24,9 @@ const CONCURRENTLY_LOCK_MS = 5 * 60_000;
 /** Begins: session settings, session lock, and an open transaction that holds the bookkeeping. */
 export async function openOutside(attempt: Attempt, session: TenantSession): Promise<TenantState> {
   const settings = sessionSettings(attempt);
-  const results = (await session.client.query(
-    openSession({ ...settings, timeouts: { ...settings.timeouts, lockMs: CONCURRENTLY_LOCK_MS, statementMs: 0 } }),
-  )) as unknown as { rows: unknown[] }[];
-  return checkState(attempt, results.at(-1)!.rows[0] as { state: string; pid: number; xid: string });
+  const timeouts = { ...settings.timeouts, lockMs: CONCURRENTLY_LOCK_MS, statementMs: 0 };
+  const results = await queryEach<OpenRow>(session.client, openSession({ ...settings, timeouts }));
+  return checkState(attempt, results.at(-1)!.rows[0]!);
 }
 
 /** Ends what `openOutside` began, when nothing was done. */

@@ -13,6 +13,7 @@ import type { AttemptInput, AttemptResult, MigrationRun, TenantSession } from '.
 import { effectOf, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
 import { bumpFence, committedRow } from './messages.js';
 import { closeOutside, openOutside, PartialFailure, runOutside } from './outside-transaction.js';
+import { queryEach } from './query-each.js';
 import { revert } from './revert.js';
 import { classify, describePostgresError } from './sqlstate.js';
 
@@ -76,11 +77,8 @@ async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<
 }
 
 async function commitFence(attempt: Attempt, session: TenantSession): Promise<void> {
-  const results = (await session.client.query(
-    bumpFence(sessionSettings(attempt), attempt.input.fleet, attempt.input.rolloutId),
-  )) as unknown as {
-    rows: { fence?: string | null }[];
-  }[];
+  const sql = bumpFence(sessionSettings(attempt), attempt.input.fleet, attempt.input.rolloutId);
+  const results = await queryEach<{ fence?: string | null }>(session.client, sql);
   const fence = results.find((it) => it.rows?.[0]?.fence !== undefined)?.rows[0]?.fence;
   attempt.committedFence = fence ? Number(fence) : undefined;
   attempt.progressed = true; // rows of this rollout are no sign of having been overtaken: we are the later one

@@ -30,6 +30,9 @@ export interface MigrationModule {
   readonly down?: (knex: Knex) => unknown;
 }
 
+/** What it takes and answers, only its run can show. */
+const isMigrationFunction = (value: unknown): value is MigrationModule['up'] => typeof value === 'function';
+
 export interface LoadedMigration {
   readonly file: MigrationFile;
   readonly module: MigrationModule;
@@ -54,7 +57,8 @@ export function createLoader(options: LoaderOptions): Loader {
     const source = readFileSync(path, 'utf8');
     const fileName = basename(path);
     const exports = pickExports(await jiti.import(path));
-    if (typeof exports.up !== 'function') throw new Error('it exports no function "up"');
+    const { up, down } = exports;
+    if (!isMigrationFunction(up)) throw new Error('it exports no function "up"');
     const config = exports.config as { transaction?: boolean } | undefined;
     const declared = exports.flotilla as { irreversible?: string } | undefined;
     const solo = options.inputs.length === 0 && !mayImport(source);
@@ -66,10 +70,10 @@ export function createLoader(options: LoaderOptions): Loader {
         checksum: checksum(source),
         closure: solo ? soloHash(path, source, options.baseDir) : await closureHash(path, options.inputs, options.baseDir),
         transactional: config?.transaction !== false,
-        hasDown: typeof exports.down === 'function',
+        hasDown: isMigrationFunction(down),
         ...(declared?.irreversible ? { irreversible: declared.irreversible } : {}),
       },
-      module: exports as unknown as MigrationModule,
+      module: { up, ...(isMigrationFunction(down) ? { down } : {}) },
     };
   }
 
