@@ -1,3 +1,4 @@
+import { ERROR_CODES } from '../domain/error-codes.js';
 import type { TenantRef } from '../domain/tenant.js';
 import { missingGrants, readHostFacts, sharesBackends, tablesNotOwned } from '../postgres/host-facts.js';
 import type { Check } from '../workflows/admin-messages.js';
@@ -83,8 +84,8 @@ async function checkPooler(deps: ActivityDeps, host: string, name: string): Prom
     ? {
         name: `${name}: pooler`,
         ok: false,
-        detail: 'a pooler in transaction mode is in between',
-        remedy: 'Point the connection at Postgres itself, or at a pool in session mode.',
+        detail: ERROR_CODES.FLT_TRANSACTION_POOLER.meaning,
+        remedy: ERROR_CODES.FLT_TRANSACTION_POOLER.remedy,
       }
     : { name: `${name}: pooler`, ok: true, detail: 'sessions are our own' };
 }

@@ -6,7 +6,7 @@ import { FlotillaError } from '../domain/errors.js';
 import type { ListResult } from '../domain/outcome.js';
 import type { PlanSummary } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
-import type { AttemptResult, Delta } from '../postgres/contract.js';
+import type { AttemptInput, AttemptResult, Delta } from '../postgres/contract.js';
 import { applicationName } from './application-name.js';
 import { buildOf } from './build.js';
 import type { Activities, MigrateTenantsInput } from './contract.js';
@@ -66,8 +66,11 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
       step: 'connecting',
       since: new Date().toISOString(),
     });
-    const result = await attempt(deps, input, plan, tenant, deltas, (step) => {
-      inHand.step = step;
+    const result = await attempt(deps, input, plan, tenant, deltas, {
+      onStep: (step) => {
+        inHand.step = step;
+      },
+      stop: () => cancelled.reason() || deps.stopping(),
     });
     await learnDeltas(deps, input, tenant, result);
     if (result.hostDown) {
@@ -127,8 +130,9 @@ function attempt(
   { policy, migrations }: PlanSummary,
   tenant: TenantRef,
   deltas: ReadonlyMap<string, Delta>,
-  onStep: (step: string) => void,
+  hooks: Required<Pick<AttemptInput, 'onStep' | 'stop'>>,
 ): Promise<AttemptResult> {
+  const lost = Context.current().info.attempt > 1;
   return deps.runner.attempt({
     fleet: input.fleet,
     tenant,
@@ -136,7 +140,8 @@ function attempt(
     migrations,
     rolloutId: input.rolloutId,
     // An earlier attempt may still be at work somewhere: it must not commit after this one
-    fenceFirst: input.again || input.direction === 'down' || Context.current().info.attempt > 1,
+    fenceFirst: input.again || input.direction === 'down' || lost,
+    takeOver: lost,
     canary: input.canary,
     deltas,
     force: input.force ?? false,
@@ -145,7 +150,7 @@ function attempt(
     timeouts: policy.timeouts,
     quickTries: policy.retry.quickTries,
     outOfOrder: policy.outOfOrder,
-    onStep,
+    ...hooks,
   });
 }
 

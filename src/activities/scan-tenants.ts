@@ -1,8 +1,10 @@
 import { type ScannedTenant, stagedTenants, storeScan } from '../control/plan-tenants.js';
+import { ERROR_CODES } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { Finding } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
 import type { Position } from '../postgres/contract.js';
+import { sharesBackends } from '../postgres/host-facts.js';
 import { scanPositions } from '../postgres/scan.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
@@ -48,7 +50,7 @@ export const createScanTenants =
 
         await Promise.all(
           [...groupBy(active, (tenant) => tenant.host)].map(async ([host, tenants]) => {
-            let silent: { readonly code: string; readonly message: string } | undefined;
+            let silent = await refusal(deps, host, tenants);
             await eachAtOnce(slices(tenants), CONNECTIONS_PER_HOST, async (slice) => {
               if (silent) return;
               try {
@@ -76,6 +78,27 @@ export const createScanTenants =
       },
     );
   };
+
+/** Why nothing of this host may be read or migrated. One look for each host: two connections, a few round trips. */
+async function refusal(deps: ActivityDeps, host: string, [tenant]: readonly TenantRef[]): Promise<Trouble | undefined> {
+  try {
+    // The tenants' own way in, which need not be the one of discovery
+    const pooled = await deps.hosts.withTenant(tenant!, ({ client: first }) =>
+      deps.hosts.withTenant(tenant!, ({ client: second }) => sharesBackends(first, second)),
+    );
+    return pooled
+      ? { code: 'FLT_TRANSACTION_POOLER', message: `Host "${host}": ${ERROR_CODES.FLT_TRANSACTION_POOLER.meaning}` }
+      : undefined;
+  } catch (error) {
+    hostTrouble(error, 'looking for a pooler'); // a bug is thrown on; what else is wrong, the scan itself will find
+    return undefined;
+  }
+}
+
+interface Trouble {
+  readonly code: string;
+  readonly message: string;
+}
 
 interface Slice {
   readonly database: string | undefined;

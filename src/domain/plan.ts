@@ -8,6 +8,8 @@ export interface PlannedMigration {
   readonly name: string;
   /** SHA-256 over the LF-normalised source. */
   readonly checksum: string;
+  /** Checksums of earlier versions of the file that somebody has accepted (`flotilla repair`): tenants may have applied it from those. */
+  readonly accepted?: readonly string[];
   /** SHA-256 over the closure of local imports and declared inputs. */
   readonly closure: string;
   /** false: `config.transaction = false`, runs outside a transaction. */

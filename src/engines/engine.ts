@@ -27,7 +27,10 @@ export interface FileProblem {
 
 export interface StatementInfo {
   readonly sql: string;
+  readonly bindings: readonly unknown[];
   readonly index: number;
+  /** Its rows go into a stream of the migration's. */
+  readonly streams: boolean;
 }
 
 export interface RunOnTenant {
@@ -35,8 +38,10 @@ export interface RunOnTenant {
   readonly serverVersion: string;
   readonly schema: string;
   readonly tenantId: string;
-  /** Called before each statement is sent; awaiting it delays the statement, throwing vetoes it. */
-  readonly onStatement?: (statement: StatementInfo) => Promise<void> | void;
+  /** After so long without an answer to a statement the connection counts as lost. @defaultValue as long as it takes */
+  readonly answerWithinMs?: number | undefined;
+  /** Takes the place of sending one statement; `send` sends it and answers as the driver does. What it answers is what the migration gets; throwing refuses the statement. */
+  readonly around: <Answer>(statement: StatementInfo, send: () => Promise<Answer>) => Promise<Answer>;
 }
 
 export interface MigrationEngine {

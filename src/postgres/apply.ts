@@ -2,12 +2,25 @@
 
 import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
-import { type Attempt, checkState, closingFacts, deltaSince, ensureBookkeeping, lines, type OpenRow, sessionSettings } from './attempt.js';
+import {
+  type Attempt,
+  answerWithin,
+  checkState,
+  closingFacts,
+  deltaSince,
+  ensureBookkeeping,
+  lines,
+  type OpenRow,
+  ownsFence,
+  sessionSettings,
+  wallsOf,
+} from './attempt.js';
 import type { MigrationRun, TenantSession } from './contract.js';
+import { lookUpDropped, mayDrop } from './dropped.js';
 import type { TenantState } from './ledger.js';
-import { type ClosingFacts, closeTransaction, droppedRelations, openTransaction } from './messages.js';
+import { type ClosingFacts, closeTransaction, openTransaction } from './messages.js';
 import { queryEach } from './query-each.js';
-import { literal } from './quote.js';
+import { statementsOf } from './statement.js';
 
 /** Thrown when the connection broke after COMMIT was sent: only the ledger knows. */
 export class CommitUnknown extends Error {
@@ -20,22 +33,30 @@ export class CommitUnknown extends Error {
   }
 }
 
+export interface RunOptions {
+  /** Read the catalog before and after, and answer the difference. */
+  readonly fingerprint: boolean;
+  /** Runs between the migration and the closing message; what it throws is rolled back with the rest. */
+  readonly check?: (delta: MigrationRun['delta']) => void;
+}
+
 /** Begins a transaction under the tenant's lock and answers its bookkeeping. The caller ends the transaction. */
 export async function open(attempt: Attempt, session: TenantSession): Promise<TenantState> {
-  const results = await queryEach<OpenRow>(session.client, openTransaction(sessionSettings(attempt)));
+  const results = await queryEach<OpenRow>(session.client, openTransaction(sessionSettings(attempt)), answerWithin(attempt));
   return checkState(attempt, results.at(-1)!.rows[0]!);
 }
 
-/** Runs the file inside the open transaction and commits. `check` runs between the migration and the closing message. */
+/** Runs the file inside the open transaction and commits. */
 export async function runAndCommit(
   attempt: Attempt,
   session: TenantSession,
   state: TenantState,
   migration: PlannedMigration,
-  options: { readonly fingerprint: boolean; readonly check?: (delta: MigrationRun['delta']) => void },
+  options: RunOptions,
 ): Promise<MigrationRun> {
   const { input } = attempt;
   const started = performance.now();
+  attempt.inHand = migration.name;
   await ensureBookkeeping(attempt, session, state);
   const before = options.fingerprint ? await lines(attempt, session) : undefined;
   let drops = attempt.checkDrops;
@@ -44,47 +65,43 @@ export async function runAndCommit(
     serverVersion: session.serverVersion,
     schema: input.tenant.schema ?? 'public',
     tenantId: input.tenant.id,
-    onStatement: ({ sql, index }) => {
-      if (/\bdrop\b/i.test(sql)) drops = true;
+    answerWithinMs: answerWithin(attempt),
+    around: async ({ sql, index }, send) => {
+      drops ||= mayDrop(sql);
       input.onStep(`${migration.name}, statement ${index + 1}`);
+      await refuseItsOwnEnd(attempt, sql);
+      return send();
     },
   });
   const delta = before && (await deltaSince(attempt, session, before));
   options.check?.(delta);
   const durationMs = performance.now() - started;
-  const facts = closingFacts(attempt, state, migration, { statements, durationMs, xid: state.xid, dropsChecked: drops });
-  if (drops && facts.ownSchemas !== undefined) await checkDropped(attempt, session, facts);
+  const facts = closingFacts(attempt, state, migration, { statements, durationMs });
+  const walls = wallsOf(attempt, state.counters, drops);
+  if (drops) await lookUpDropped(attempt, session, walls);
   try {
-    await session.client.query(closeTransaction(sessionSettings(attempt), facts));
+    await queryEach(session.client, closeTransaction(sessionSettings(attempt), facts, state.xid, walls), answerWithin(attempt));
   } catch (error) {
     // A server error comes before COMMIT took effect; anything else means that we were not told.
     if ((error as { severity?: string }).severity === undefined) throw new CommitUnknown(facts, state.xid, error);
     throw error;
   }
   attempt.progressed = true;
-  if (attempt.committedFence === undefined) attempt.committedFence = facts.fence;
+  ownsFence(attempt, facts.fence);
   return { name: migration.name, durationMs, statements, ...(delta ? { delta } : {}) };
 }
 
-/** A relation dropped by the migration no longer has a name here; a second connection still sees whose it was. */
-async function checkDropped(attempt: Attempt, session: TenantSession, facts: ClosingFacts): Promise<void> {
-  const { rows } = await session.client.query<{ relation: string }>(droppedRelations(facts));
-  if (rows.length === 0) return;
-  const own = ['pg_catalog', 'pg_toast', 'information_schema', ...facts.ownSchemas!];
-  const outside = await attempt.options.hosts.withTenant(attempt.input.tenant, async ({ client }) => {
-    const found = await client.query<{ name: string }>(
-      `select format('%I.%I (dropped)', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       where c.oid = any ('{${rows.map((row) => Number(row.relation)).join(',')}}'::oid[]) and n.nspname <> all (array[${own.map(literal).join(',')}]::name[])
-         and n.nspname not like 'pg\\_temp\\_%' and n.nspname not like 'pg\\_toast\\_temp\\_%'`,
-    );
-    return found.rows.map((row) => row.name);
-  });
-  if (outside.length) throw escaped(attempt, facts.migration, outside.join(', '));
-}
+const MAY_END = /\b(begin|commit|end|rollback|abort|start|prepare)\b/i;
 
-export const escaped = (attempt: Attempt, migration: string, objects: string): FlotillaError =>
-  new FlotillaError(
-    'FLT_TENANT_ESCAPE',
-    `${attempt.input.tenant.id}: ${migration} touched ${objects} outside its schema and was rolled back. If migrations may touch it, add to the config: shared: [{ object: '${objects.split(' (')[0]}', maxLock: '…' }].`,
-    { tenant: attempt.input.tenant.id, migration, objects },
+/** What has committed half of a migration could not be rolled back any more: such a statement is not sent. Savepoints are the migration's own affair. */
+async function refuseItsOwnEnd(attempt: Attempt, sql: string): Promise<void> {
+  if (!MAY_END.test(sql)) return;
+  const ends = (await statementsOf(sql))?.find(({ control }) => control && !['savepoint', 'release', 'rollbackTo'].includes(control));
+  if (!ends) return;
+  const { id } = attempt.input.tenant;
+  throw new FlotillaError(
+    'FLT_STRAY_TRANSACTION',
+    `${id}: ${attempt.inHand} sends ${ends.control!.toUpperCase()} inside the transaction that holds it; the statement was not sent.`,
+    { tenant: id, migration: attempt.inHand },
   );
+}

@@ -5,8 +5,9 @@ import type { PlannedMigration } from '../domain/plan.js';
 import type { MigrationEngine, MigrationFile } from '../engines/engine.js';
 import type { AttemptInput, Delta, HistoryNames, Hosts, TenantSession } from './contract.js';
 import { diffLines, readFingerprint } from './fingerprint.js';
-import { createBookkeeping, type TenantState, tenantSchema } from './ledger.js';
+import { createBookkeeping, identityRow, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
 import type { ClosingFacts, SessionSettings } from './messages.js';
+import type { Walls } from './walls.js';
 
 export interface RunnerOptions {
   readonly engine: MigrationEngine;
@@ -14,7 +15,7 @@ export interface RunnerOptions {
   readonly history: HistoryNames;
   /** Schemas with extensions, behind the tenant's in the search_path. */
   readonly extensionSchemas?: readonly string[];
-  /** What migrations may lock outside their tenant. */
+  /** What migrations may lock or change outside their tenant. */
   readonly shared?: readonly { readonly object: string; readonly maxLock: string }[];
 }
 
@@ -23,25 +24,62 @@ export interface Attempt {
   readonly options: RunnerOptions;
   readonly input: AttemptInput;
   readonly files: ReadonlyMap<string, MigrationFile>;
+  /** The greatest fence that this attempt has seen or written: when another stands there, a later attempt has taken over. */
+  knownFence: number | undefined;
   /** The fence that this attempt has committed, if it had to. */
   committedFence: number | undefined;
   /** A migration of this attempt has committed: rows of this rollout are then our own. */
   progressed: boolean;
-  /** Look dropped relations up on a second connection before closing. */
+  /** Look dropped objects up on a second connection before closing. */
   checkDrops: boolean;
+  /** The server has answered this attempt's opening message: when the connection breaks now, it is not because nobody is there. */
+  answered: boolean;
+  /** Connections lost after such an answer. */
+  lostInside: number;
+  /** Name of the migration that runs. */
+  inHand: string;
+  /** What a person should know of a migration that went well. */
+  readonly notes: string[];
 }
 
-export const sessionSettings = (attempt: Attempt): SessionSettings => ({
+/** Schemas whose objects the tenant's migrations may touch; undefined: the whole database is its own. */
+function ownSchemas({ input, options }: Pick<Attempt, 'input' | 'options'>): readonly string[] | undefined {
+  const { schema } = input.tenant;
+  if (schema === undefined) return undefined;
+  return [schema, ...(options.extensionSchemas ?? []), ...(options.history.schemaName ? [options.history.schemaName] : [])];
+}
+
+export const sessionSettings = (attempt: Pick<Attempt, 'input' | 'options'>): SessionSettings => ({
   tenant: attempt.input.tenant,
   names: attempt.options.history,
   extensionSchemas: attempt.options.extensionSchemas ?? [],
   applicationName: attempt.input.applicationName,
   timeouts: attempt.input.timeouts,
+  ownSchemas: ownSchemas(attempt),
 });
 
-/** A condition that another moment may change: the tenant's lock is held, or Knex's. */
+/** How long the server may take over a statement, with what the network needs on top; undefined: as long as it takes. */
+export function answerWithin({ input }: Attempt): number | undefined {
+  const { statementMs } = input.timeouts;
+  return statementMs === 0 ? undefined : statementMs + ON_THE_WAY_MS;
+}
+const ON_THE_WAY_MS = 15_000;
+
+/** @param counters as they stood when the transaction began */
+export const wallsOf = (attempt: Attempt, counters: string, dropsChecked: boolean): Walls => ({
+  ownSchemas: ownSchemas(attempt),
+  historyTable: attempt.options.history.tableName,
+  shared: attempt.options.shared ?? [],
+  counters,
+  dropsChecked,
+});
+
+/** A condition that another moment may change. */
 export class NotNow extends Error {
-  constructor(readonly code: 'FLT_TENANT_BUSY' | 'FLT_KNEX_LOCKED') {
+  constructor(
+    readonly code: 'FLT_TENANT_BUSY' | 'FLT_KNEX_LOCKED' | 'FLT_CONCURRENTLY_BUSY',
+    readonly what: string,
+  ) {
     super(code);
   }
 }
@@ -52,29 +90,37 @@ export interface OpenRow {
   readonly state: string;
   readonly pid: number;
   readonly xid: string;
+  readonly counters: string;
 }
+
+type RawState = Partial<TenantState> & { readonly missing?: boolean; readonly busy?: boolean; readonly knexLocked?: boolean };
 
 /** Answers the state that an opening message read, or says why nothing can be done now. */
 export function checkState(attempt: Attempt, row: OpenRow): TenantState {
-  const { tenant, rolloutId, fenceFirst } = attempt.input;
-  const raw = JSON.parse(row.state) as Partial<TenantState>;
+  const { tenant } = attempt.input;
+  attempt.answered = true;
+  const raw = JSON.parse(row.state) as RawState;
   if (raw.missing)
     throw new FlotillaError('FLT_SCHEMA_MISSING', `${tenant.id}: there is no schema "${tenantSchema(tenant)}" on host "${tenant.host}".`, {
       tenant: tenant.id,
       host: tenant.host,
     });
-  if (raw.busy) throw new NotNow('FLT_TENANT_BUSY');
-  if (raw.knexLocked) throw new NotNow('FLT_KNEX_LOCKED');
+  if (raw.busy) throw new NotNow('FLT_TENANT_BUSY', 'another session is migrating it');
+  if (raw.knexLocked)
+    throw new NotNow('FLT_KNEX_LOCKED', `Knex's migration lock is held ("${attempt.options.history.tableName}_lock" says is_locked = 1)`);
   const state: TenantState = {
     pid: row.pid,
     xid: row.xid,
+    counters: row.counters,
     hasLedger: raw.hasLedger ?? false,
     hasHistory: raw.hasHistory ?? false,
     tenant: raw.tenant ?? null,
     fleet: raw.fleet ?? null,
+    copied: raw.copied ?? false,
     fence: raw.fence ?? 0,
     history: raw.history ?? [],
     rows: raw.rows ?? [],
+    steps: raw.steps ?? [],
   };
   if (state.hasLedger && state.tenant !== tenant.id)
     throw new FlotillaError(
@@ -82,24 +128,46 @@ export function checkState(attempt: Attempt, row: OpenRow): TenantState {
       `${tenant.id}: the ledger in schema "${tenantSchema(tenant)}" on host "${tenant.host}" says that this is tenant "${state.tenant}".`,
       { tenant: tenant.id, host: tenant.host, found: state.tenant },
     );
-  if (attempt.committedFence !== undefined) {
-    if (state.fence !== attempt.committedFence) throw fenced(tenant.id);
-  } else if (!fenceFirst && !attempt.progressed && state.rows.some((it) => it.rollout === rolloutId)) {
-    // We were the rollout's first to come here, and yet it has rows: a later dispatch has overtaken us while we slept.
-    if (attempt.input.direction === 'up' && attempt.input.migrations.every((m) => state.history.some(([name]) => name.startsWith(m.name))))
-      return state;
-    throw fenced(tenant.id);
-  }
+  checkFence(attempt, state);
   return state;
+}
+
+/** A later attempt has taken this tenant over when the fence is not the one we know, or when our rollout was here before its first dispatch. */
+function checkFence(attempt: Attempt, state: TenantState): void {
+  const { tenant, rolloutId, fenceFirst, direction, migrations } = attempt.input;
+  if (attempt.knownFence !== undefined) {
+    if (state.fence !== attempt.knownFence) throw fenced(tenant.id);
+  } else if (!fenceFirst && !attempt.progressed && state.rows.some((it) => it.rollout === rolloutId)) {
+    const allThere = migrations.every((m) => state.history.some(([name]) => withoutExtension(name) === m.name));
+    if (direction !== 'up' || !allThere) throw fenced(tenant.id);
+  }
+  attempt.knownFence = state.fence;
 }
 
 export const fenced = (tenant: string): FlotillaError =>
   new FlotillaError('FLT_FENCED', `${tenant}: a later attempt has taken this tenant over; this one commits nothing.`, { tenant });
 
-/** Creates Knex's tables and the ledger where they are missing: one more round trip, on a tenant's first contact only. */
+/** Two sessions that create the same table at the same moment: Knex's own first run takes no lock for it. */
+const CREATED_BY_ANOTHER = ['42P07', '42710', '23505'];
+
+/**
+ * Creates Knex's tables and the ledger where they are missing, and a new identity row where the ledger was restored from a dump: one more
+ * round trip, on a tenant's first contact only.
+ */
 export async function ensureBookkeeping(attempt: Attempt, session: TenantSession, state: TenantState): Promise<void> {
-  if (state.hasLedger && state.hasHistory) return;
-  await session.client.query(createBookkeeping(attempt.input.tenant, attempt.input.fleet, attempt.options.history));
+  const { tenant, fleet } = attempt.input;
+  try {
+    if (!state.hasLedger || !state.hasHistory) await session.client.query(createBookkeeping(tenant, fleet, attempt.options.history));
+    else if (state.copied) {
+      await session.client.query(identityRow(tenant, fleet, attempt.options.history));
+      attempt.notes.push(
+        'it was restored from a dump or copied since Flotilla was last here; what was applied before can no longer be rolled back',
+      );
+    }
+  } catch (error) {
+    if (!CREATED_BY_ANOTHER.includes((error as { code?: string }).code ?? '')) throw error;
+    throw new NotNow('FLT_KNEX_LOCKED', "another session was creating Knex's tables at the same moment");
+  }
 }
 
 /** One Knex batch per rollout and tenant, so that Knex's own view of "the last batch" is this rollout. */
@@ -112,32 +180,30 @@ export function closingFacts(
   attempt: Attempt,
   state: TenantState,
   migration: PlannedMigration,
-  ran: { readonly statements: number; readonly durationMs: number; readonly xid: string | undefined; readonly dropsChecked: boolean },
+  ran: { readonly statements: number; readonly durationMs: number },
 ): ClosingFacts {
-  const { input, options } = attempt;
-  const file = attempt.files.get(migration.name)!;
+  const { input } = attempt;
   const own = attempt.committedFence;
   return {
     fleet: input.fleet,
     rollout: input.rolloutId,
     direction: input.direction,
     migration: migration.name,
-    fileName: file.fileName,
+    fileName: attempt.files.get(migration.name)!.fileName,
     checksum: migration.checksum,
     batch: batchOf(attempt, state),
     fenceSeen: own ?? state.fence,
     fence: own ?? state.fence + 1,
-    xid: ran.xid,
     actor: input.actor,
     statements: ran.statements,
     durationMs: ran.durationMs,
-    ownSchemas:
-      input.tenant.schema === undefined
-        ? undefined
-        : [input.tenant.schema, ...(options.extensionSchemas ?? []), ...(options.history.schemaName ? [options.history.schemaName] : [])],
-    shared: options.shared ?? [],
-    dropsChecked: ran.dropsChecked,
   };
+}
+
+/** From here on the ledger holds a row with our fence. */
+export function ownsFence(attempt: Attempt, fence: number): void {
+  attempt.committedFence = fence;
+  attempt.knownFence = fence;
 }
 
 /** Lines of the tenant's catalog now. */

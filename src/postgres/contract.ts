@@ -39,6 +39,10 @@ export interface AttemptInput {
   readonly timeouts: { readonly lockMs: number; readonly statementMs: number; readonly idleMs: number };
   readonly quickTries: number;
   readonly outOfOrder: 'refuse' | 'allow';
+  /** An earlier attempt of the same activity is presumed dead: a backend of this tenant's that still holds its lock is ended. @defaultValue false */
+  readonly takeOver?: boolean;
+  /** Asked while the attempt only waits: true ends it, deferred. */
+  readonly stop?: () => boolean;
   /** Said as the attempt goes on, for heartbeats: "20261120_orders_tax, statement 2". */
   readonly onStep: (step: string) => void;
 }
@@ -79,6 +83,10 @@ export interface TenantSession {
   readonly serverVersion: string;
   /** Drops the connection instead of putting it back. */
   discard(): void;
+  /** The connection has ended: nothing can be sent any more. */
+  isBroken(): boolean;
+  /** Why the server ended it, when it said so. */
+  lastWords(): Error | undefined;
 }
 
 /** What one tenant's history says, as the scan reads it. */

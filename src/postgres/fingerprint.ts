@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
 import type { Delta, HistoryNames } from './contract.js';
-import { LEDGER } from './ledger.js';
+import { LEDGER, STEP } from './ledger.js';
 import { queryEach } from './query-each.js';
 import { ident, literal } from './quote.js';
 
@@ -26,7 +26,7 @@ export interface Fingerprint {
   readonly exact: string;
 }
 
-const ownTables = (names: HistoryNames): readonly string[] => [names.tableName, `${names.tableName}_lock`, LEDGER, 'flotilla_step'];
+const ownTables = (names: HistoryNames): readonly string[] => [names.tableName, `${names.tableName}_lock`, LEDGER, STEP];
 
 /** One SELECT (schema, kind, object, text) over any number of schemas; `objects` narrows it to what a delta names. */
 export function catalogSql(schemas: readonly string[], names: HistoryNames, objects?: readonly string[]): string {

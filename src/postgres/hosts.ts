@@ -2,6 +2,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { parseIntoClientConfig } from 'pg-connection-string';
 import { FlotillaError } from '../domain/errors.js';
@@ -26,7 +27,14 @@ export interface HostsOptions {
 
 /** A session's memory of relations it has seen never shrinks (about 60 KB a tenant): start afresh after this many. */
 const USES_PER_CONNECTION = 500;
+/** The server notices within half a minute that this machine is gone, and frees what it held here. Ignored on a Unix socket. */
+const KEEPALIVE = ['-c tcp_keepalives_idle=10', '-c tcp_keepalives_interval=5', '-c tcp_keepalives_count=4', '-c tcp_user_timeout=30000'];
+/** Cancels our statement when this process is gone, instead of letting it finish and commit unseen. Not on every platform. */
+const CHECK_CLIENT = '-c client_connection_check_interval=500';
 const IDLE_MS = 30_000;
+/** Tries on a server that is full, each wait twice the one before: about three seconds in all, then the host is said to be full. */
+const FULL_TRIES = 5;
+const FULL_WAIT_MS = 100;
 
 interface Pooled {
   /** Host, database and credential. */
@@ -36,6 +44,8 @@ interface Pooled {
   serverVersion: string;
   uses: number;
   broken: boolean;
+  /** What the server said when it ended the session. */
+  lastWords?: Error;
   idleTimer?: NodeJS.Timeout;
 }
 
@@ -44,7 +54,8 @@ export function createHosts(options: HostsOptions): Hosts {
   /** Set inside `work`, so that its own second connection is told from a first one. */
   const inside = new AsyncLocalStorage<true>();
   let closed = false;
-  let watched = true;
+  /** Start-up options that a host has taken so far; each refusal leaves some out. */
+  const accepted = new Map<string, readonly string[]>();
 
   const placesOf = (host: string): Places => {
     const max = options.hosts[host]?.maxConcurrency ?? 8;
@@ -64,6 +75,7 @@ export function createHosts(options: HostsOptions): Hosts {
     for (let attempt = 1; ; attempt++) {
       const dsn = await options.resolve(reference);
       const config = parse(host, dsn);
+      const wanted = accepted.get(host) ?? [...KEEPALIVE, CHECK_CLIENT];
       const client = new pg.Client({
         ...config,
         ...(database === undefined ? {} : { database }),
@@ -71,12 +83,12 @@ export function createHosts(options: HostsOptions): Hosts {
         connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
         keepAlive: true,
         keepAliveInitialDelayMillis: 5_000,
-        // Cancels our statement when this process is gone, instead of letting it finish and commit unseen. Not on every platform.
-        ...(watched ? { options: `${config.options ?? ''} -c client_connection_check_interval=500` } : {}),
+        ...startupOptions(config.options, wanted),
       });
       const pooled: Pooled = { key, client, serverVersion: '', uses: 0, broken: false };
-      client.on('error', () => {
+      client.on('error', (error) => {
         pooled.broken = true; // told to the next query; an idle one is dropped when it is next asked for
+        if ('severity' in error) pooled.lastWords ??= error;
       });
       client.on('end', () => {
         pooled.broken = true;
@@ -90,11 +102,18 @@ export function createHosts(options: HostsOptions): Hosts {
       } catch (error) {
         await client.end().catch(() => undefined);
         const what = classify(error);
-        if (watched && (error as { code?: string }).code === '22023') {
-          watched = false;
+        const fewer = withoutRefused(wanted, error as Error & { code?: string });
+        if (fewer) {
+          accepted.set(host, fewer);
           continue;
         }
         if (what?.code === 'FLT_AUTH_FAILED' && attempt === 1) continue; // the credential may just have been rotated
+        if (what?.code === 'FLT_TOO_MANY_CONNECTIONS' && attempt <= FULL_TRIES) {
+          // What idles here is in the way of ourselves; then somebody may leave
+          await Promise.all(placesOf(host).idle.splice(0).map(end));
+          await delay(FULL_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random()));
+          continue;
+        }
         throw connectError(host, database, what, error);
       }
     }
@@ -130,7 +149,14 @@ export function createHosts(options: HostsOptions): Hosts {
         const discard = () => {
           discarded = true;
         };
-        return await inside.run(true, () => work({ client: mine.client, serverVersion: mine.serverVersion, discard }));
+        const session: TenantSession = {
+          client: mine.client,
+          serverVersion: mine.serverVersion,
+          discard,
+          isBroken: () => discarded || mine.broken,
+          lastWords: () => mine.lastWords,
+        };
+        return await inside.run(true, () => work(session));
       } catch (error) {
         if (classify(error)?.trouble === 'connection') discarded = true;
         throw error;
@@ -174,6 +200,20 @@ export function createHosts(options: HostsOptions): Hosts {
       await Promise.all([...places.values()].flatMap(({ idle }) => idle.splice(0)).map(end));
     },
   };
+}
+
+const startupOptions = (own: string | undefined, wanted: readonly string[]): { options?: string } => {
+  const options = [own, ...wanted].filter(Boolean).join(' ');
+  return options ? { options } : {};
+};
+
+/** What is left to ask for after a refusal; undefined: the refusal was about something else. */
+function withoutRefused(wanted: readonly string[], { code, message }: Error & { code?: string }): readonly string[] | undefined {
+  if (wanted.length === 0) return undefined;
+  // Some platforms cannot watch the client's socket
+  if (code === '22023') return wanted.includes(CHECK_CLIENT) ? wanted.filter((it) => it !== CHECK_CLIENT) : [];
+  // PgBouncer takes no options at all
+  return code === '08P01' && /startup parameter/.test(message) ? [] : undefined;
 }
 
 interface Places {

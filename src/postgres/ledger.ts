@@ -8,6 +8,8 @@ import type { HistoryNames } from './contract.js';
 import { ident, literal } from './quote.js';
 
 export const LEDGER = 'flotilla_ledger';
+/** Journal of migrations outside a transaction: made with a tenant's first one, empty unless one has stopped half-way. */
+export const STEP = 'flotilla_step';
 
 /** Qualified names of the tables that belong to one tenant's bookkeeping. */
 export interface Bookkeeping {
@@ -15,6 +17,7 @@ export interface Bookkeeping {
   readonly history: string;
   readonly lock: string;
   readonly ledger: string;
+  readonly step: string;
 }
 
 export const tenantSchema = (tenant: TenantRef): string => tenant.schema ?? 'public';
@@ -27,6 +30,7 @@ export function bookkeeping(tenant: TenantRef, names: HistoryNames): Bookkeeping
     history: `${ident(home)}.${ident(names.tableName)}`,
     lock: `${ident(home)}.${ident(`${names.tableName}_lock`)}`,
     ledger: `${ident(schema)}.${ident(LEDGER)}`,
+    step: `${ident(schema)}.${ident(STEP)}`,
   };
 }
 
@@ -39,7 +43,7 @@ insert into ${lock} (is_locked) select 0 where not exists (select from ${lock});
 create table if not exists ${ledger} (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
-  kind text not null check (kind in ('identity', 'fence', 'intent', 'failed', 'applied', 'reverted')),
+  kind text not null check (kind in ('identity', 'baseline', 'fence', 'intent', 'failed', 'applied', 'reverted')),
   tenant text not null,
   fleet text not null,
   migration text,
@@ -54,12 +58,16 @@ create table if not exists ${ledger} (
   statements integer,
   duration_ms integer
 );
-insert into ${ledger} (kind, tenant, fleet, xid) select 'identity', ${literal(tenant.id)}, ${literal(fleet)}, pg_current_xact_id() where not exists (select from ${ledger});
+${identityRow(tenant, fleet, names, `where not exists (select from ${ledger})`)}
 `;
 }
 
+/** Says whose schema this is from now on. A row whose own `xmin` is not the transaction it names was not written here: dumped and restored, or copied. */
+export const identityRow = (tenant: TenantRef, fleet: string, names: HistoryNames, where = ''): string =>
+  `insert into ${bookkeeping(tenant, names).ledger} (kind, tenant, fleet, xid) select 'identity', ${literal(tenant.id)}, ${literal(fleet)}, pg_current_xact_id() ${where};`;
+
 export interface LedgerRow {
-  readonly kind: 'applied' | 'reverted' | 'intent';
+  readonly kind: 'identity' | 'baseline' | 'applied' | 'reverted' | 'intent';
   readonly migration: string;
   readonly checksum: string;
   readonly rollout: string;
@@ -69,35 +77,59 @@ export interface LedgerRow {
   readonly counter: string;
 }
 
+/** Statements of a half-way migration that the journal holds. */
+export interface HalfWay {
+  readonly migration: string;
+  readonly direction: 'up' | 'down';
+  readonly n: number;
+}
+
 /** A tenant's bookkeeping as it stands under the lock. */
 export interface TenantState {
-  /** Another session holds the tenant's lock. */
-  readonly busy?: boolean;
-  /** Knex's own lock row is taken, by somebody else. */
-  readonly knexLocked?: boolean;
-  readonly missing?: boolean;
   readonly pid: number;
   readonly xid: string;
+  /** Rows written into watched catalogs before this transaction (`countersSql`). */
+  readonly counters: string;
   readonly hasLedger: boolean;
   readonly hasHistory: boolean;
   readonly tenant: string | null;
   readonly fleet: string | null;
+  /** The ledger came here by a dump or a copy: its transaction ids are another server's, or another time's. */
+  readonly copied: boolean;
   readonly fence: number;
   /** name as Knex wrote it, and batch, in order. */
   readonly history: readonly (readonly [string, number])[];
   readonly rows: readonly LedgerRow[];
+  readonly steps: readonly HalfWay[];
 }
 
 /** Names in Knex's history hold an extension; ours do not, so that `.ts` and `.js` builds agree. */
 export const withoutExtension = (name: string): string => name.replace(/\.(c|m)?(js|ts)$|\.(coffee|co|eg|iced|litcoffee|ls|sql)$/, '');
 
-/** The latest effect on a migration: applied and not reverted since. */
-export function effectOf(state: TenantState, migration: string): LedgerRow | undefined {
-  let effect: LedgerRow | undefined;
+/** What a ledger row tells of this tenant's own past: a row from before an adoption was written elsewhere, or in another time. */
+export interface Effect extends LedgerRow {
+  readonly foreign: boolean;
+}
+
+/**
+ * What Flotilla did to a migration and what still stands: applied, not reverted since, and in Knex's history too. A person who ran
+ * `knex migrate:rollback` has taken it back as truly as we would have.
+ */
+export function effectOf(state: TenantState, migration: string): Effect | undefined {
+  let effect: Effect | undefined;
   for (const row of state.rows) {
+    if (row.kind === 'identity' && effect) effect = { ...effect, foreign: true };
     if (row.migration !== migration) continue;
-    if (row.kind === 'applied') effect = row;
+    if (row.kind === 'applied') effect = { ...row, foreign: state.copied };
     if (row.kind === 'reverted') effect = undefined;
   }
-  return effect;
+  return effect && state.history.some(([name]) => withoutExtension(name) === migration) ? effect : undefined;
+}
+
+/** Checksum of the source that a migration in the history came from, where the ledger knows it. */
+export function checksumOf(state: TenantState, migration: string): string | undefined {
+  const row = state.rows.findLast(
+    (it) => it.migration === migration && (it.kind === 'applied' || it.kind === 'baseline' || it.kind === 'reverted'),
+  );
+  return row?.kind === 'reverted' ? undefined : row?.checksum;
 }

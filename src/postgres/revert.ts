@@ -6,8 +6,8 @@ import { runAndCommit } from './apply.js';
 import type { Attempt } from './attempt.js';
 import type { Delta, MigrationRun, TenantSession } from './contract.js';
 import { invert, sameDelta } from './fingerprint.js';
-import { type LedgerRow, type TenantState, tenantSchema } from './ledger.js';
-import { runOutside } from './outside-transaction.js';
+import { type Effect, type TenantState, tenantSchema } from './ledger.js';
+import { runOutside } from './outside/migration.js';
 import { writtenSince } from './rows-written.js';
 
 /** Rule 1, as far as one migration's file and recorded delta tell: undefined when it may be reverted. */
@@ -32,7 +32,7 @@ export async function revert(
   session: TenantSession,
   state: TenantState,
   migration: PlannedMigration,
-  effect: LedgerRow,
+  effect: Effect,
 ): Promise<MigrationRun> {
   const { tenant, force } = attempt.input;
   const delta = attempt.input.deltas.get(migration.name);
@@ -49,6 +49,12 @@ export async function revert(
         tenant: tenant.id,
         migration: migration.name,
       });
+    if (effect.foreign)
+      throw new FlotillaError(
+        'FLT_IRREVERSIBLE',
+        `${tenant.id}: ${migration.name} is not reverted: the tenant was restored from a dump or copied since, and which rows are younger can no longer be told.`,
+        { tenant: tenant.id, migration: migration.name },
+      );
     const written = delta ? await writtenSince(session.client, tenantSchema(tenant), delta, BigInt(effect.counter)) : [];
     if (written.length)
       throw new FlotillaError(
@@ -78,7 +84,7 @@ export async function revert(
       const difference = [...missing, ...extra];
       throw new FlotillaError(
         'FLT_REVERT_INEXACT',
-        `${tenant.id}: the down of ${migration.name} is not the inverse of its up, and was rolled back (${difference.slice(0, 3).join('; ')}${difference.length > 3 ? `; and ${difference.length - 3} more` : ''}).`,
+        `${tenant.id}: the down of ${migration.name} is not the inverse of its up, and ${migration.transactional ? 'was rolled back' : 'has happened, for it runs outside a transaction'} (${difference.slice(0, 3).join('; ')}${difference.length > 3 ? `; and ${difference.length - 3} more` : ''}).`,
         { tenant: tenant.id, migration: migration.name, difference },
       );
     },

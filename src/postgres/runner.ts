@@ -8,11 +8,13 @@ import type { ErrorCode } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
 import { CommitUnknown, open, runAndCommit } from './apply.js';
-import { type Attempt, fenced, NotNow, type RunnerOptions, sessionSettings } from './attempt.js';
+import { type Attempt, fenced, NotNow, ownsFence, type RunnerOptions, sessionSettings } from './attempt.js';
 import type { AttemptInput, AttemptResult, MigrationRun, TenantSession } from './contract.js';
-import { effectOf, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
+import { escaped } from './dropped.js';
+import { endHolder } from './holder.js';
+import { checksumOf, effectOf, type HalfWay, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
 import { bumpFence, committedRow } from './messages.js';
-import { closeOutside, openOutside, PartialFailure, runOutside } from './outside-transaction.js';
+import { leaveOutside, openOutside, runOutside, StoppedHalfWay } from './outside/migration.js';
 import { queryEach } from './query-each.js';
 import { revert } from './revert.js';
 import { classify, describePostgresError } from './sqlstate.js';
@@ -34,21 +36,33 @@ export function createRunner(options: RunnerOptions): Runner {
         options,
         input,
         files: new Map(files.map((file) => [file.name, file])),
+        knownFence: undefined,
         committedFence: undefined,
         progressed: false,
         checkDrops: false,
+        answered: false,
+        lostInside: 0,
+        inHand: '',
+        notes: [],
       };
       const result = await tryUntilSettled(attempt, runs);
-      return { ...result, runs, durationMs: Math.round(performance.now() - started) };
+      return { ...withNotes(attempt, result), runs, durationMs: Math.round(performance.now() - started) };
     },
   };
 }
 
 type Settled = Omit<AttemptResult, 'runs' | 'durationMs'>;
 
+/** What a person should know goes with the tenant, also where all went well. */
+function withNotes({ notes, input }: Attempt, result: Settled): Settled {
+  if (notes.length === 0 || result.message !== undefined) return result;
+  return { ...result, message: `${input.tenant.id}: ${[...new Set(notes)].join('; ')}.` };
+}
+
 async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<Settled> {
   const { input, options } = attempt;
   let fenceFirst = input.fenceFirst;
+  let busyBefore = false;
   for (let tries = 1; ; tries++) {
     const last = tries >= input.quickTries;
     try {
@@ -56,17 +70,20 @@ async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<
         try {
           if (fenceFirst) await commitFence(attempt, session);
           fenceFirst = false;
+          if (busyBefore && input.takeOver) await endHolder(session.client, tenantSchema(input.tenant), input.applicationName);
           return await (input.direction === 'up' ? bringUp : takeBack)(attempt, session, runs);
         } catch (error) {
-          // Whatever the session was in the middle of, it is over; one that does not answer is dropped.
-          await session.client.query('rollback; select pg_advisory_unlock_all()').catch(() => session.discard());
-          throw error;
+          await cleanUp(session, error);
+          throw lastWords(session, error);
         }
       });
     } catch (error) {
+      if (attempt.answered && isConnectionLoss(error)) attempt.lostInside++;
+      attempt.answered = false;
+      busyBefore = error instanceof NotNow && error.code === 'FLT_TENANT_BUSY';
       const verdict = judge(attempt, error, last);
       if (verdict !== 'again') return verdict;
-      if (error instanceof CommitUnknown || classify(error)?.trouble === 'connection') {
+      if (error instanceof CommitUnknown || isConnectionLoss(error)) {
         const settled = await settleLostCommit(attempt, error, runs);
         if (settled) return settled;
         fenceFirst = true; // the old backend may live on: it must not commit any more
@@ -76,11 +93,27 @@ async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<
   }
 }
 
+const causeOf = (error: unknown): unknown => (error instanceof StoppedHalfWay || error instanceof CommitUnknown ? error.cause : error);
+const isConnectionLoss = (error: unknown): boolean => classify(causeOf(error))?.trouble === 'connection';
+
+/** Whatever the session was in the middle of, it is over; one that does not answer is dropped. */
+async function cleanUp(session: TenantSession, error: unknown): Promise<void> {
+  if (session.isBroken() || isConnectionLoss(error)) return session.discard();
+  await session.client.query('rollback; select pg_advisory_unlock_all()').catch(() => session.discard());
+}
+
+/** A server that ends a session tells why between two statements; the next statement only finds it closed. */
+function lastWords(session: TenantSession, error: unknown): unknown {
+  const said = session.lastWords();
+  if (!said || error instanceof CommitUnknown || !isConnectionLoss(error)) return error;
+  return error instanceof StoppedHalfWay ? new StoppedHalfWay(said, error.partial) : said;
+}
+
 async function commitFence(attempt: Attempt, session: TenantSession): Promise<void> {
-  const sql = bumpFence(sessionSettings(attempt), attempt.input.fleet, attempt.input.rolloutId);
+  const sql = bumpFence(sessionSettings(attempt), attempt.input.fleet, attempt.input.rolloutId, attempt.knownFence);
   const results = await queryEach<{ fence?: string | null }>(session.client, sql);
   const fence = results.find((it) => it.rows?.[0]?.fence !== undefined)?.rows[0]?.fence;
-  attempt.committedFence = fence ? Number(fence) : undefined;
+  if (fence) ownsFence(attempt, Number(fence));
   attempt.progressed = true; // rows of this rollout are no sign of having been overtaken: we are the later one
 }
 
@@ -102,7 +135,7 @@ async function bringUp(attempt: Attempt, session: TenantSession, runs: Migration
     else {
       await session.client.query('rollback');
       const again = await openOutside(attempt, session);
-      if (applied(again).has(pending.name)) await closeOutside(attempt, session);
+      if (applied(again).has(pending.name)) await leaveOutside(attempt, session);
       else runs.push(await runOutside(attempt, session, again, pending, { fingerprint }));
     }
     // Under the lock nothing else was pending: a last look would cost two round trips and find the same
@@ -114,44 +147,51 @@ async function bringUp(attempt: Attempt, session: TenantSession, runs: Migration
 function nextPending(attempt: Attempt, state: TenantState): PlannedMigration | undefined {
   const { input } = attempt;
   const done = applied(state);
+  const trouble = (code: ErrorCode, migration: string, what: string) =>
+    new FlotillaError(code, `${input.tenant.id}: ${what}`, { tenant: input.tenant.id, migration });
   for (const migration of input.migrations) {
-    const effect = effectOf(state, migration.name);
-    if (effect && done.has(migration.name) && effect.checksum !== migration.checksum)
-      throw new FlotillaError(
-        'FLT_CHECKSUM_DRIFT',
-        `${input.tenant.id}: ${migration.name} was applied from a file that has been edited since.`,
-        {
-          tenant: input.tenant.id,
-          migration: migration.name,
-        },
-      );
+    const checksum = checksumOf(state, migration.name);
+    if (done.has(migration.name) && checksum !== undefined && !sourcesOf(migration).includes(checksum))
+      throw trouble('FLT_CHECKSUM_DRIFT', migration.name, `${migration.name} was applied from a file that has been edited since.`);
   }
+  const back = halfWay(state, 'down', input.migrations);
+  if (back)
+    throw trouble(
+      'FLT_PARTIAL',
+      back.migration,
+      `the down of ${back.migration} stopped half-way (${statements(back)} done); finish the rollback first.`,
+    );
   const pending = input.migrations.find((migration) => !done.has(migration.name));
   if (!pending) return undefined;
   const newer = [...done].filter(
     (name) => name > pending.name && !input.migrations.some((m) => m.name === name && effectOf(state, name)?.rollout === input.rolloutId),
   );
   if (newer.length && input.outOfOrder === 'refuse')
-    throw new FlotillaError(
-      'FLT_OUT_OF_ORDER',
-      `${input.tenant.id}: ${pending.name} is older than ${newer.sort().at(-1)}, which is applied.`,
-      {
-        tenant: input.tenant.id,
-        migration: pending.name,
-      },
-    );
-  if (!attempt.files.has(pending.name))
-    throw new FlotillaError('FLT_MIGRATION_MISMATCH', `${input.tenant.id}: this worker has no file ${pending.name}.`, {
-      migration: pending.name,
-    });
+    throw trouble('FLT_OUT_OF_ORDER', pending.name, `${pending.name} is older than ${newer.sort().at(-1)}, which is applied.`);
+  if (!attempt.files.has(pending.name)) throw trouble('FLT_MIGRATION_MISMATCH', pending.name, `this worker has no file ${pending.name}.`);
   return pending;
 }
+
+/** Checksums of the sources that a migration may have been applied from. */
+const sourcesOf = ({ checksum, accepted = [] }: PlannedMigration): readonly string[] => [checksum, ...accepted];
+
+const halfWay = (state: TenantState, direction: HalfWay['direction'], migrations: readonly PlannedMigration[]): HalfWay | undefined =>
+  state.steps.find((step) => step.direction === direction && migrations.some(({ name }) => name === step.migration));
+const statements = ({ n }: HalfWay): string => (n === 1 ? '1 statement' : `${n} statements`);
 
 async function takeBack(attempt: Attempt, session: TenantSession, runs: MigrationRun[]): Promise<Settled> {
   const { input } = attempt;
   for (;;) {
     const state = await open(attempt, session);
-    const newest = [...input.migrations].reverse().find((migration) => effectOf(state, migration.name)?.rollout === input.rolloutId);
+    const ours = input.migrations.filter((migration) => effectOf(state, migration.name)?.rollout === input.rolloutId);
+    const half = halfWay(state, 'up', input.migrations);
+    if (half)
+      throw new FlotillaError(
+        'FLT_PARTIAL',
+        `${input.tenant.id}: ${half.migration} stopped half-way (${statements(half)} done); retry it to its end, then roll back.`,
+        { tenant: input.tenant.id, migration: half.migration },
+      );
+    const newest = ours.at(-1);
     if (!newest) {
       await session.client.query('rollback');
       const returned = state.rows.some((row) => row.kind === 'reverted' && row.rollout === input.rolloutId);
@@ -164,39 +204,45 @@ async function takeBack(attempt: Attempt, session: TenantSession, runs: Migratio
       const again = await openOutside(attempt, session);
       const effect = effectOf(again, newest.name);
       if (effect) runs.push(await revert(attempt, session, again, newest, effect));
-      else await closeOutside(attempt, session);
+      else await leaveOutside(attempt, session);
     }
-    if (!input.migrations.some((migration) => migration !== newest && effectOf(state, migration.name)?.rollout === input.rolloutId))
-      return { outcome: 'rolledBack' };
+    if (ours.length === 1) return { outcome: 'rolledBack' };
   }
 }
+
+/** Troubles of a host, when they are nobody's in particular. */
+const OF_THE_HOST: readonly ErrorCode[] = [
+  'FLT_HOST_UNAVAILABLE',
+  'FLT_TOO_MANY_CONNECTIONS',
+  'FLT_AUTH_FAILED',
+  'FLT_CONNECTION_LOST',
+  'FLT_REFERENCE_UNRESOLVED',
+];
 
 /** Ends the attempt, or says that it is worth another try. */
 function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'again' {
   const { input } = attempt;
   const failure = input.direction === 'up' ? 'failed' : 'rollbackFailed';
-  const partial = thrown instanceof PartialFailure;
-  const error = partial ? thrown.cause : thrown;
-  const fail = (code: ErrorCode, message: string): Settled => ({ outcome: failure, code, message, ...(partial ? { partial } : {}) });
-  const deferred = (code: ErrorCode, message: string): Settled => ({ outcome: 'deferred', code, message });
-  const hostDown = (code: string, message: string): Settled => ({ outcome: 'deferred', code, message, hostDown: { code, message } });
+  const partial = thrown instanceof StoppedHalfWay && thrown.partial;
+  const error = thrown instanceof StoppedHalfWay ? thrown.cause : thrown;
+  const stays = partial ? { partial } : {};
+  const fail = (code: ErrorCode, message: string): Settled => ({ outcome: failure, code, message, ...stays });
+  const deferred = (code: ErrorCode, message: string): Settled => ({ outcome: 'deferred', code, message, ...stays });
+  const hostDown = (code: string, message: string): Settled => ({
+    outcome: 'deferred',
+    code,
+    message,
+    hostDown: { code, message },
+    ...stays,
+  });
   const who = input.tenant.id;
 
-  if (error instanceof NotNow) {
-    if (!last) return 'again';
-    const what = error.code === 'FLT_TENANT_BUSY' ? 'another session is migrating it' : "Knex's migration lock is held";
-    return deferred(error.code, `${who}: ${what}.`);
-  }
+  if (error instanceof NotNow) return last || input.stop?.() ? deferred(error.code, `${who}: ${error.what}.`) : 'again';
   if (error instanceof CommitUnknown) return 'again';
   if (error instanceof FlotillaError) {
-    if (
-      error.details.tenant === undefined &&
-      ['FLT_HOST_UNAVAILABLE', 'FLT_TOO_MANY_CONNECTIONS', 'FLT_AUTH_FAILED', 'FLT_CONNECTION_LOST', 'FLT_REFERENCE_UNRESOLVED'].includes(
-        error.code,
-      )
-    )
-      return hostDown(error.code, error.message);
+    if (error.details.tenant === undefined && OF_THE_HOST.includes(error.code)) return hostDown(error.code, error.message);
     if (error.code === 'FLT_FENCED') return deferred(error.code, error.message);
+    if (error.code === 'FLT_PARTIAL') return { ...fail(error.code, error.message), partial: true };
     return fail(error.code, error.message);
   }
   const what = classify(error);
@@ -210,17 +256,28 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
     case 'FLT_FENCED':
       return deferred('FLT_FENCED', fenced(who).message);
     case 'FLT_TENANT_ESCAPE':
-      return fail(
-        'FLT_TENANT_ESCAPE',
-        `${who}: the migration touched ${text} outside schema "${tenantSchema(input.tenant)}" and was rolled back. If it may, add to the config: shared: [{ object: '${text.split(' (')[0]}', maxLock: … }].`,
-      );
+      return fail('FLT_TENANT_ESCAPE', escaped(attempt, text).message);
     case 'FLT_STRAY_TRANSACTION':
-      return fail('FLT_STRAY_TRANSACTION', `${who}: the migration ended or broke its own transaction.`);
+      return fail('FLT_STRAY_TRANSACTION', `${who}: ${attempt.inHand} ended or broke its own transaction.`);
+    case 'FLT_SESSION_CHANGED':
+      return fail(what.code, `${who}: the session of ${attempt.inHand} turned out to be another backend than it began on.`);
+    case 'FLT_KNEX_UNLOCKED':
+      return fail(what.code, `${who}: somebody freed Knex's lock row while ${attempt.inHand} was running.`);
+    case 'FLT_IDLE_IN_TRANSACTION':
+      return fail(
+        what.code,
+        `${who}: ${attempt.inHand} kept its transaction open for more than ${input.timeouts.idleMs} ms without a statement.`,
+      );
     default:
   }
-  if (what.trouble === 'lock' && !partial) return last ? deferred(what.code, `${who}: ${text}`) : 'again';
-  if (what.trouble === 'connection')
-    return last ? hostDown(what.code, `${who}: the connection to host "${input.tenant.host}" broke (${what.name}).`) : 'again';
+  if (what.trouble === 'lock') return last ? deferred(what.code, `${who}: ${text}`) : 'again';
+  if (what.trouble === 'connection') {
+    if (!last) return 'again';
+    const broke = `${who}: the connection to host "${input.tenant.host}" broke (${what.name})`;
+    // The host answered each time: it is this tenant's migration that ends its session
+    if (attempt.lostInside >= input.quickTries) return deferred(what.code, `${broke} each time ${attempt.inHand || 'a migration'} ran.`);
+    return hostDown(what.code, `${broke}.`);
+  }
   if (what.trouble === 'host') return hostDown(what.code, `Host "${input.tenant.host}": ${text}`);
   return fail(what.code, `${who}: ${text}`);
 }
@@ -241,8 +298,12 @@ async function settleLostCommit(attempt: Attempt, error: unknown, runs: Migratio
         const found = await client.query<{ committed: boolean }>(committedRow(settings, error.facts));
         return found.rows[0]!.committed;
       });
-      if (committed) runs.push({ name: error.facts.migration, durationMs: error.facts.durationMs, statements: error.facts.statements });
-      if (committed) attempt.progressed = true;
+      if (committed) {
+        const { migration, durationMs, statements, fence } = error.facts;
+        runs.push({ name: migration, durationMs, statements });
+        ownsFence(attempt, fence);
+        attempt.progressed = true;
+      }
       return undefined;
     } catch (again) {
       const code = (again as { code?: string }).code;

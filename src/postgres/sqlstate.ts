@@ -27,7 +27,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   '57P02': row('crash_shutdown', 'FLT_CONNECTION_LOST', 'connection'),
   '57P03': row('cannot_connect_now', 'FLT_HOST_UNAVAILABLE', 'host'),
   '57P05': row('idle_session_timeout', 'FLT_CONNECTION_LOST', 'connection'),
-  '25P03': row('idle_in_transaction_session_timeout', 'FLT_CONNECTION_LOST', 'connection'),
+  '25P03': row('idle_in_transaction_session_timeout', 'FLT_IDLE_IN_TRANSACTION', 'tenant'),
   '57014': row('query_canceled', 'FLT_STATEMENT_TIMEOUT', 'tenant'),
   '23502': row('not_null_violation', 'FLT_NOT_NULL_VIOLATION', 'tenant'),
   '23503': row('foreign_key_violation', 'FLT_FOREIGN_KEY_VIOLATION', 'tenant'),
@@ -41,6 +41,8 @@ const TABLE: Readonly<Record<string, Row>> = {
   FL001: row('fenced', 'FLT_FENCED', 'tenant'),
   FL002: row('tenant_escape', 'FLT_TENANT_ESCAPE', 'tenant'),
   FL003: row('stray_transaction', 'FLT_STRAY_TRANSACTION', 'tenant'),
+  FL005: row('another_backend', 'FLT_SESSION_CHANGED', 'tenant'),
+  FL006: row('knex_unlocked', 'FLT_KNEX_UNLOCKED', 'tenant'),
   '08': row('connection_exception', 'FLT_CONNECTION_LOST', 'connection'),
   '22': row('data_exception', 'FLT_DATA_ERROR', 'tenant'),
   '23': row('integrity_constraint_violation', 'FLT_CHECK_VIOLATION', 'tenant'),
@@ -51,7 +53,7 @@ const TABLE: Readonly<Record<string, Row>> = {
 /** Errors of the network and of the driver, which have no SQLSTATE. */
 const NETWORK = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)/;
 const BROKEN =
-  /Connection terminated|Connection ended|not queryable|timeout expired|Client has encountered a connection error|Client was closed/i;
+  /Connection terminated|Connection ended|not queryable|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed/i;
 
 export interface PostgresError extends Error {
   readonly code?: string;

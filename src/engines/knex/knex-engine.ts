@@ -34,7 +34,7 @@ export function createKnexEngine(options: KnexEngineOptions): MigrationEngine {
       const gate = statementGate(on, file.name);
       const knex = pinnedKnex(on.client, {
         serverVersion: on.serverVersion,
-        hooks: { insideTransaction: file.transactional, onStatement: gate.onStatement },
+        hooks: { insideTransaction: file.transactional, answerWithinMs: on.answerWithinMs, around: gate.around },
         knex: {
           ...(options.wrapIdentifier ? { wrapIdentifier: options.wrapIdentifier } : {}),
           ...(options.postProcessResponse ? { postProcessResponse: options.postProcessResponse } : {}),
@@ -63,7 +63,7 @@ function statementGate(on: RunOnTenant, migration: string) {
   let inFlight = 0;
   let sealed = false;
   let wake: (() => void) | undefined;
-  const onStatement: PinnedHooks['onStatement'] = async (query, send) => {
+  const around: PinnedHooks['around'] = async (query, streams, send) => {
     if (sealed)
       throw new FlotillaError('FLT_HANDLE_CLOSED', `${migration} used its Knex handle after it had returned; await every promise.`, {
         migration,
@@ -71,8 +71,7 @@ function statementGate(on: RunOnTenant, migration: string) {
     const index = statements++;
     inFlight++;
     try {
-      await on.onStatement?.({ sql: query.sql, index });
-      return await send();
+      return await on.around({ sql: query.sql, bindings: query.bindings ?? [], index, streams }, send);
     } catch (error) {
       // Knex puts the statement, bindings and all, in front of the server's message: keep the message as it came
       if (error instanceof Error) Object.defineProperty(error, 'serverMessage', { value: error.message, configurable: true });
@@ -82,7 +81,7 @@ function statementGate(on: RunOnTenant, migration: string) {
     }
   };
   return {
-    onStatement,
+    around,
     statements: () => statements,
     seal: () => {
       sealed = true;

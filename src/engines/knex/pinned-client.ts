@@ -12,10 +12,10 @@ const require = createRequire(import.meta.url);
 
 /** What we use of Knex's Postgres dialect and transaction; Knex has no types for them. */
 interface DialectClient {
-  config: Record<string, unknown> & { client?: unknown; flotilla?: PinnedHooks };
+  config: Record<string, unknown> & { client?: unknown; flotilla?: Pinned };
   transacting?: boolean;
 }
-type Query = { sql: string; bindings?: unknown[] };
+type Query = { sql: string; bindings?: unknown[]; options?: object; response?: unknown };
 interface Dialect extends DialectClient {
   _query(connection: unknown, query: Query): Promise<unknown>;
   _stream(connection: unknown, query: Query, stream: unknown, options: unknown): Promise<unknown>;
@@ -39,8 +39,15 @@ const PostgresTransaction = require('knex/lib/dialects/postgres/execution/pg-tra
 export interface PinnedHooks {
   /** The caller has begun the transaction and will end it: the handle's outermost transaction sends neither BEGIN nor COMMIT. */
   readonly insideTransaction: boolean;
-  /** Runs every statement; may wait or refuse. */
-  readonly onStatement: <T>(query: Query, send: () => Promise<T>) => Promise<T>;
+  /** After so long without an answer the connection counts as lost. */
+  readonly answerWithinMs: number | undefined;
+  /** Takes the place of sending one statement; what it answers is what Knex gets. `streams`: its rows go into a stream. */
+  readonly around: <Answer>(query: Query, streams: boolean, send: () => Promise<Answer>) => Promise<Answer>;
+}
+
+interface Pinned extends PinnedHooks {
+  /** The real connection. What Knex is handed for it can send nothing. */
+  readonly connection: Client;
 }
 
 class PinnedTransaction extends PostgresTransaction {
@@ -69,11 +76,18 @@ class PinnedClient extends PostgresDialect {
   transaction(container: unknown, config: unknown, outerTx: unknown): unknown {
     return new PinnedTransaction(this, container, config, outerTx);
   }
-  override _query(connection: unknown, query: Query): Promise<unknown> {
-    return this.config.flotilla!.onStatement(query, () => super._query(connection, query));
+  override async _query(_: unknown, query: Query): Promise<unknown> {
+    const { connection, around, answerWithinMs } = this.config.flotilla!;
+    if (answerWithinMs !== undefined) query.options = { ...query.options, query_timeout: answerWithinMs };
+    query.response = await around(query, false, async () => {
+      await super._query(connection, query);
+      return query.response;
+    });
+    return query;
   }
-  override _stream(connection: unknown, query: Query, stream: unknown, options: unknown): Promise<unknown> {
-    return this.config.flotilla!.onStatement(query, () => super._stream(connection, query, stream, options));
+  override _stream(_: unknown, query: Query, stream: unknown, options: unknown): Promise<unknown> {
+    const { connection, around } = this.config.flotilla!;
+    return around(query, true, () => super._stream(connection, query, stream, options));
   }
   acquireRawConnection(): Promise<never> {
     return Promise.reject(new FlotillaError('FLT_CONNECTION_ESCAPE', 'The migration tried to open another connection.'));
@@ -85,14 +99,25 @@ class PinnedClient extends PostgresDialect {
   }
 }
 
+/** Stands for the connection: `knex.client.acquireConnection()` hands it out, and a statement sent through it would pass every check by. */
+const standIn = () => ({
+  __knexUid: 'flotilla',
+  query(): never {
+    throw new FlotillaError(
+      'FLT_CONNECTION_ESCAPE',
+      'The migration took the raw connection out of its Knex handle; use the handle itself.',
+    );
+  },
+});
+
 /** Shaped like the pool that Knex expects, over one connection: first come, first served, and an end to waiting. */
-function onlyConnection(client: Client, acquireTimeoutMs: number) {
+function onlyConnection(acquireTimeoutMs: number) {
   let busy = false;
   const waiting: (() => void)[] = [];
-  Object.assign(client, { __knexUid: 'flotilla' });
+  const client = standIn();
   return {
     acquire: () => ({
-      promise: new Promise<Client>((resolve, reject) => {
+      promise: new Promise<typeof client>((resolve, reject) => {
         const grant = () => {
           busy = true;
           resolve(client);
@@ -139,12 +164,12 @@ export function pinnedKnex(client: Client, options: PinnedOptions): KnexHandle {
   const config = {
     ...options.knex,
     client: PinnedClient as unknown as typeof KnexHandle.Client,
-    connectionPool: onlyConnection(client, options.acquireTimeoutMs ?? 5_000),
+    connectionPool: onlyConnection(options.acquireTimeoutMs ?? 5_000),
     version: options.serverVersion || '15.0',
   };
   const knex = Knex(config as KnexHandle.Config);
   const dialect = knex.client as DialectClient;
   dialect.config.client = 'pg'; // migrations ask `knex.client.config.client === 'pg'`
-  dialect.config.flotilla = options.hooks;
+  dialect.config.flotilla = { ...options.hooks, connection: client };
   return knex;
 }

@@ -51,6 +51,8 @@ async function only(engine: MigrationEngine): Promise<MigrationFile> {
   expect(files).toHaveLength(1);
   return files[0]!;
 }
+/** Sends every statement as it comes. */
+const plainly: RunOnTenant['around'] = (_, send) => send();
 /** Runs the engine's only migration as the runner does: inside a transaction, or outside when the file says so. */
 async function run(
   engine: MigrationEngine,
@@ -60,7 +62,7 @@ async function run(
   const file = await only(engine);
   if (file.transactional) await client.query('begin');
   try {
-    const ran = await engine.run(file, direction, { client, serverVersion: '18.4', schema, tenantId: 'acme', ...more });
+    const ran = await engine.run(file, direction, { client, serverVersion: '18.4', schema, tenantId: 'acme', around: plainly, ...more });
     if (file.transactional) await client.query('commit');
     return ran;
   } catch (error) {
@@ -106,7 +108,7 @@ describe('migration files', () => {
       ['06_default.mts', '06_default', false, false],
     ]);
     expect(files.map((file) => file.irreversible)).toEqual([undefined, undefined, undefined, 'it sends mail', undefined, undefined]);
-    for (const file of files) await engine.run(file, 'up', { client, serverVersion: '18.4', schema, tenantId: 'acme' });
+    for (const file of files) await engine.run(file, 'up', { client, serverVersion: '18.4', schema, tenantId: 'acme', around: plainly });
     expect(await tables()).toEqual(['common', 'defaulted', 'esm', 'module', 'plain', 'typed']);
   });
 
@@ -283,7 +285,7 @@ describe('a migration', () => {
   it('runs inside the transaction of its caller, which alone ends it', async () => {
     const engine = engineOf({ 'a.js': `exports.up = (knex) => knex.schema.createTable('made', () => {});` });
     await client.query('begin');
-    await engine.run(await only(engine), 'up', { client, serverVersion: '18.4', schema, tenantId: 'acme' });
+    await engine.run(await only(engine), 'up', { client, serverVersion: '18.4', schema, tenantId: 'acme', around: plainly });
     expect(await tables()).toEqual(['made']);
     await client.query('rollback');
     expect(await tables()).toEqual([]);
@@ -322,14 +324,21 @@ describe('a migration', () => {
       'a.js': `exports.up = (knex) => Promise.all([knex.raw('select 1'), knex.raw('select 2'), knex.raw('select 3')]);`,
     });
     const told: string[] = [];
-    expect(await run(engine, 'up', { onStatement: ({ sql, index }) => void told.push(`${index}: ${sql}`) })).toEqual({ statements: 3 });
+    expect(
+      await run(engine, 'up', {
+        around: ({ sql, index }, send) => {
+          told.push(`${index}: ${sql}`);
+          return send();
+        },
+      }),
+    ).toEqual({ statements: 3 });
     expect(told).toEqual(['0: select 1', '1: select 2', '2: select 3']);
   });
 
   it('does not get a statement through that is vetoed', async () => {
     const engine = engineOf({ 'a.js': `exports.up = (knex) => knex.raw('create table made ()');` });
     const veto = new FlotillaError('FLT_FENCED', 'no');
-    expect(await failureOf(run(engine, 'up', { onStatement: () => Promise.reject(veto) }))).toBe(veto);
+    expect(await failureOf(run(engine, 'up', { around: () => Promise.reject(veto) }))).toBe(veto);
     expect(await tables()).toEqual([]);
   });
 
@@ -455,7 +464,14 @@ describe('an error', () => {
     const { rows } = await client.query('select pg_backend_pid() as pid');
     const killer = await db.client();
     const engine = engineOf({ 'a.js': `exports.config = { transaction: false }; exports.up = (knex) => knex.raw('select pg_sleep(60)');` });
-    const failed = failureOf(run(engine, 'up', { onStatement: () => void killer.query('select pg_terminate_backend($1)', [rows[0].pid]) }));
+    const failed = failureOf(
+      run(engine, 'up', {
+        around: (_, send) => {
+          void killer.query('select pg_terminate_backend($1)', [rows[0].pid]);
+          return send();
+        },
+      }),
+    );
     expect(classify(await failed)).toMatchObject({ code: 'FLT_CONNECTION_LOST' });
   });
 });

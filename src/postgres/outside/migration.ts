@@ -1,0 +1,133 @@
+/**
+ * A migration that declares `config.transaction = false`. The lock belongs to the session, an intent row and Knex's lock row are committed
+ * before the file runs, and history and ledger after it. What it did before a failure stays, and is not done again.
+ */
+
+import type { PlannedMigration } from '../../domain/plan.js';
+import { CommitUnknown, type RunOptions } from '../apply.js';
+import {
+  type Attempt,
+  answerWithin,
+  checkState,
+  closingFacts,
+  deltaSince,
+  ensureBookkeeping,
+  lines,
+  type OpenRow,
+  ownsFence,
+  sessionSettings,
+} from '../attempt.js';
+import type { MigrationRun, TenantSession } from '../contract.js';
+import type { TenantState } from '../ledger.js';
+import { closeOutside, commitIntent, type Hold, openSession, releaseAfterFailure, releaseSession } from '../messages.js';
+import { queryEach } from '../query-each.js';
+import { type Entry, Journal } from './journal.js';
+import { createOutsideRun } from './run.js';
+
+/** A migration outside a transaction failed: `partial` when something of it stays. */
+export class StoppedHalfWay extends Error {
+  constructor(
+    override readonly cause: unknown,
+    readonly partial: boolean,
+  ) {
+    super('a migration outside a transaction failed');
+  }
+}
+
+/** Begins: session settings, session lock, and an open transaction that holds the bookkeeping. */
+export async function openOutside(attempt: Attempt, session: TenantSession): Promise<TenantState> {
+  const results = await queryEach<OpenRow>(session.client, openSession(sessionSettings(attempt)), answerWithin(attempt));
+  return checkState(attempt, results.at(-1)!.rows[0]!);
+}
+
+/** Ends what `openOutside` began, when nothing was done. */
+export const leaveOutside = async (attempt: Attempt, session: TenantSession): Promise<void> => {
+  await session.client.query(`rollback; ${releaseSession(sessionSettings(attempt))}`);
+};
+
+export async function runOutside(
+  attempt: Attempt,
+  session: TenantSession,
+  state: TenantState,
+  migration: PlannedMigration,
+  options: RunOptions,
+): Promise<MigrationRun> {
+  const { input } = attempt;
+  const { client } = session;
+  const settings = sessionSettings(attempt);
+  const started = performance.now();
+  attempt.inHand = migration.name;
+  await ensureBookkeeping(attempt, session, state);
+  const intent = closingFacts(attempt, state, migration, { statements: 0, durationMs: 0 });
+  const entries = (await queryEach<Entry & { [column: string]: unknown }>(client, commitIntent(settings, intent))).at(-1)!.rows;
+  ownsFence(attempt, intent.fence);
+  const hold: Hold = { pid: state.pid, fence: intent.fence, xid: state.xid };
+  const journal = new Journal(settings, migration.name, input.direction, entries);
+  const run = createOutsideRun(attempt, session, migration.name, journal, hold);
+  try {
+    const before = options.fingerprint ? await linesBefore(attempt, session, journal, entries.length === 0) : undefined;
+    const { statements } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
+      client,
+      serverVersion: session.serverVersion,
+      schema: input.tenant.schema ?? 'public',
+      tenantId: input.tenant.id,
+      around: run.around,
+    });
+    run.finish();
+    const delta = before && (await deltaSince(attempt, session, before));
+    options.check?.(delta);
+    const facts = closingFacts(attempt, state, migration, { statements, durationMs: performance.now() - started });
+    try {
+      await queryEach(client, closeOutside(settings, facts, hold), answerWithin(attempt));
+    } catch (error) {
+      if ((error as { severity?: string }).severity === undefined) throw new CommitUnknown(facts, state.xid, error);
+      throw error;
+    }
+    attempt.progressed = true;
+    noteUnused(attempt, migration.name, journal);
+    return { name: migration.name, durationMs: facts.durationMs, statements, ...(delta ? { delta } : {}) };
+  } catch (error) {
+    if (error instanceof CommitUnknown) throw error;
+    throw new StoppedHalfWay(error, await release(attempt, session, hold, migration.name));
+  }
+}
+
+/** The catalog before the first attempt of this migration; undefined when that attempt has kept none. */
+async function linesBefore(
+  attempt: Attempt,
+  session: TenantSession,
+  journal: Journal,
+  first: boolean,
+): Promise<readonly string[] | undefined> {
+  const kept = journal.before();
+  if (kept || !first) return kept;
+  const before = await lines(attempt, session);
+  await session.client.query(journal.writeBefore(before));
+  return before;
+}
+
+/** Frees what the intent holds, if the session still lives. Answers whether something of the migration stays; when nobody can say, yes. */
+async function release(attempt: Attempt, session: TenantSession, hold: Hold, migration: string): Promise<boolean> {
+  if (session.isBroken()) return true;
+  const { fleet, rolloutId, direction } = attempt.input;
+  try {
+    const results = await queryEach<{ left?: boolean }>(
+      session.client,
+      releaseAfterFailure(sessionSettings(attempt), hold, { fleet, rollout: rolloutId, migration, direction }),
+    );
+    return results.some((it) => it.rows[0]?.left === true);
+  } catch {
+    session.discard();
+    return true;
+  }
+}
+
+/** Never a stop: a file that looks first and finds its table there does not send CREATE TABLE again. */
+function noteUnused(attempt: Attempt, migration: string, journal: Journal): void {
+  const unused = journal.unused();
+  if (unused.length === 0) return;
+  const n = unused.length === 1 ? '1 statement' : `${unused.length} statements`;
+  attempt.notes.push(
+    `${migration}: ${n} of an earlier attempt did not come again when the file went on; if bindings differ from run to run, look for rows written twice`,
+  );
+}
