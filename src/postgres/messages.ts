@@ -32,9 +32,12 @@ ${set} search_path to ${[schema, ...s.extensionSchemas].map(ident).join(', ')}; 
 `;
 }
 
-/** A reused connection starts clean. What DISCARD ALL does, which is refused among other statements; RESET ALL leaves the role as it is. */
+/**
+ * A reused connection starts clean. What DISCARD ALL does, which is refused among other statements; RESET ALL leaves the role as it is. In a
+ * transaction of its own, so that the locks of dropping the last tenant's temporary tables do not count as this one's.
+ */
 const CLEAN =
-  'set session authorization default; reset role; reset all; close all; unlisten *; deallocate all; select pg_advisory_unlock_all(); discard temp; discard sequences;';
+  'begin; set session authorization default; reset role; reset all; close all; unlisten *; deallocate all; select pg_advisory_unlock_all(); discard temp; discard sequences; commit;';
 
 const STATE = 'flotilla.state';
 /** A 64-bit id as the 32 bits that xmin has. */

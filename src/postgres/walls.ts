@@ -144,7 +144,7 @@ function foreignObjects(walls: Walls): string {
   const own = quotedList(ownNames(walls));
   return `select l.classid, l.objid, i.type, i.identity from pg_locks l cross join lateral pg_identify_object(l.classid, l.objid, 0) i
     where l.pid = pg_backend_pid() and l.locktype = 'object' and l.mode <> 'AccessShareLock' and l.classid = any ('{${classes}}'::oid[])
-      and (i.identity is null or not (coalesce(i.schema, '') = any (${own}) or (i.type = 'schema' and i.name = any (${own})) or coalesce(i.schema, '') like 'pg\\_%temp%'))
+      and (i.identity is null or not (coalesce(i.schema, '') = any (${own}) or (i.type = 'schema' and i.name = any (${own})) or coalesce(i.schema, '') ~ '^pg_(toast_)?temp'))
       ${walls.ownSchemas === undefined ? `and not (i.type = 'database' and i.name = current_database())` : ''}`;
 }
 
@@ -203,6 +203,6 @@ export function droppedOutsideSql(walls: Walls, dropped: readonly Dropped[]): st
   const own = quotedList(ownNames(walls));
   return `select i.type || ' ' || i.identity || ' (dropped)' as name from (values ${dropped.map((it) => `(${Number(it.classid)}::oid, ${Number(it.objid)}::oid)`).join(', ')}) d (classid, objid)
     cross join lateral pg_identify_object(d.classid, d.objid, 0) i
-    where i.identity is not null and not (coalesce(i.schema, '') = any (${own}) or (i.type = 'schema' and i.name = any (${own})) or coalesce(i.schema, '') like 'pg\\_%temp%')
+    where i.identity is not null and not (coalesce(i.schema, '') = any (${own}) or (i.type = 'schema' and i.name = any (${own})) or coalesce(i.schema, '') ~ '^pg_(toast_)?temp')
       ${walls.shared.length ? `and i.type || ' ' || i.identity <> all (${list(walls.shared.map((s) => s.object))})` : ''}`;
 }

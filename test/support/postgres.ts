@@ -36,10 +36,10 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-export async function createDatabase(prefix = 't'): Promise<TestDatabase> {
+export async function createDatabase(prefix = 't', template?: string): Promise<TestDatabase> {
   const { url: server } = inject('postgres');
   const name = `${prefix}_${randomUUID().slice(0, 8)}`;
-  await query(server, `create database ${ident(name)}`);
+  await query(server, `create database ${ident(name)} ${template === undefined ? '' : `template ${ident(template)}`}`);
   const at = new URL(server);
   at.pathname = `/${name}`;
   const own: pg.Client[] = [];
@@ -84,13 +84,14 @@ export interface RunnerFixture {
   close(): Promise<void>;
 }
 
+/** @param options with an `engine`, its files count, and `files` may be empty: a module that is loaded stays in memory for good */
 export function createFixture(url: string, files: Readonly<Record<string, string>>, options: Partial<RunnerOptions> = {}): RunnerFixture {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-migrations-'));
   const write = (file: string, source: string) => writeFileSync(join(dir, file), source);
   for (const [file, source] of Object.entries(files)) write(file, source);
-  const engine = createKnexEngine({ directories: [dir], inputs: [], baseDir: dir });
+  const engine = options.engine ?? createKnexEngine({ directories: [dir], inputs: [], baseDir: dir });
   const hosts = createHosts({ hosts: { h1: { connection: 'env:H1', maxConcurrency: 20 } }, resolve: async () => url });
-  const runner = createRunner({ engine, hosts, history: { tableName: 'knex_migrations' }, ...options });
+  const runner = createRunner({ hosts, history: { tableName: 'knex_migrations' }, ...options, engine });
   const deltas = new Map<string, Delta>();
   const migrations = async (): Promise<PlannedMigration[]> =>
     (await engine.list()).files.map((file) => ({
