@@ -240,7 +240,7 @@ commit; select pg_advisory_unlock(${tenantKey(schema)});`;
 
 /**
  * After a migration outside a transaction that failed while we are alive: Knex's row is free again if it is still ours, and the ledger says
- * that we freed it. Answers whether the journal holds anything of it (`left`).
+ * that we freed it. Answers whether the journal holds anything of it (`left`); what the catalog was before is of no use once nothing does.
  */
 export function releaseAfterFailure(
   s: SessionSettings,
@@ -248,9 +248,11 @@ export function releaseAfterFailure(
   of: Pick<ClosingFacts, 'fleet' | 'rollout' | 'migration' | 'direction'>,
 ): string {
   const { schema, lock, ledger, step } = bookkeeping(s.tenant, s.names);
+  const ofIt = `${step} where migration = ${literal(of.migration)} and direction = '${of.direction}'`;
   return `rollback; begin; update ${lock} set is_locked = 0 where xmin::text::bigint = ${BigInt(hold.xid) % 4294967296n};
 insert into ${ledger} (kind, tenant, fleet, migration, direction, rollout) values ('failed', ${literal(s.tenant.id)}, ${literal(of.fleet)}, ${literal(of.migration)}, '${of.direction}', ${literal(of.rollout)});
-select exists (select from ${step} where migration = ${literal(of.migration)} and direction = '${of.direction}' and key <> 'before') as left;
+select exists (select from ${ofIt} and key <> 'before') as left;
+delete from ${ofIt} and not exists (select from ${ofIt} and key <> 'before');
 commit; select pg_advisory_unlock(${tenantKey(schema)});`;
 }
 

@@ -30,17 +30,21 @@ export type Fault =
 export interface Wire {
   /** Through the proxy to the same database. */
   readonly url: string;
+  /** Where new connections go from now on: another server takes over. */
+  retarget(url: string): void;
   /** Every message so far. */
   readonly sent: readonly Sent[];
   /** Decides about each message; may take its time, for the message waits. */
   decide: (sent: Sent) => Fault | Promise<Fault>;
+  /** Cuts every connection that is open now. */
+  cut(): void;
   /** Runs when the answer to a message is complete, before the client gets it. */
   onAnswered: (sent: Sent) => void | Promise<void>;
   close(): Promise<void>;
 }
 
 export async function createWire(target: string): Promise<Wire> {
-  const to = new URL(target);
+  let to = new URL(target);
   const sent: Sent[] = [];
   const open = new Set<Socket>();
   const wire = {
@@ -48,6 +52,12 @@ export async function createWire(target: string): Promise<Wire> {
     sent,
     decide: (): Fault => 'pass',
     onAnswered: () => undefined,
+    retarget: (url: string) => {
+      to = new URL(url);
+    },
+    cut: () => {
+      for (const socket of open) socket.destroy();
+    },
     close: () =>
       new Promise<void>((resolve) => {
         for (const socket of open) socket.destroy();

@@ -159,6 +159,10 @@ export interface PinnedOptions {
   readonly acquireTimeoutMs?: number;
 }
 
+/** Knex would print statements with their values. Errors reach the runner as they are thrown. */
+const silence = () => undefined;
+const SILENT = { warn: silence, error: silence, deprecate: silence, debug: silence };
+
 /** A handle on exactly this connection. */
 export function pinnedKnex(client: Client, options: PinnedOptions): KnexHandle {
   const config = {
@@ -166,6 +170,7 @@ export function pinnedKnex(client: Client, options: PinnedOptions): KnexHandle {
     client: PinnedClient as unknown as typeof KnexHandle.Client,
     connectionPool: onlyConnection(options.acquireTimeoutMs ?? 5_000),
     version: options.serverVersion || '15.0',
+    log: SILENT,
   };
   const knex = Knex(config as KnexHandle.Config);
   const dialect = knex.client as DialectClient;
