@@ -17,6 +17,8 @@ export interface StartPostgresOptions {
   readonly persistent?: boolean;
   /** @defaultValue 300 */
   readonly maxConnections?: number;
+  /** Further settings of the server. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Takes the server's log lines. @defaultValue thrown away */
   readonly onLog?: (line: string) => void;
 }
@@ -116,6 +118,7 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
       ],
       ...['-c', 'unix_socket_directories=', '-c', 'shared_buffers=256MB', '-c', 'max_wal_size=4GB'],
       ...(persistent ? [] : unsafeButFast),
+      ...Object.entries(options.settings ?? {}).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
     onLog: log,
     onError: log,

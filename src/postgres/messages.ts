@@ -101,7 +101,8 @@ const fenceIs = (ledger: string, fence: number): string =>
 
 /**
  * Commits a fence of its own, so that an older attempt that wakes up later cannot commit. It must not wait for that attempt's lock, and
- * a bump inside the attempt's own transaction would roll back with it. Answers no row where the tenant was never touched.
+ * a bump inside the attempt's own transaction would roll back with it. Answers nothing where the tenant was never touched,
+ * or where the ledger is another tenant's: opening will say so.
  * `known`: the fence that this attempt has seen; when another stands there by now, this attempt itself is the older one (FL001).
  */
 export function bumpFence(s: SessionSettings, fleet: string, rollout: string, known: number | undefined): string {
@@ -110,6 +111,7 @@ export function bumpFence(s: SessionSettings, fleet: string, rollout: string, kn
 do $flotilla$ begin
   perform pg_advisory_xact_lock(${fenceKey(schema)});
   if to_regclass(${literal(ledger)}) is null then perform set_config('${STATE}', '', false); return; end if;
+  if (select tenant from ${ledger} where kind = 'identity' order by id desc limit 1) <> ${literal(s.tenant.id)} then perform set_config('${STATE}', '', false); return; end if;
   ${known === undefined ? '' : fenceIs(ledger, known)}
   insert into ${ledger} (kind, tenant, fleet, rollout, fence)
     select 'fence', ${literal(s.tenant.id)}, ${literal(fleet)}, ${literal(rollout)}, coalesce(max(fence), 0) + 1 from ${ledger};

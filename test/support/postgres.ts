@@ -36,8 +36,8 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-export async function createDatabase(prefix = 't', template?: string): Promise<TestDatabase> {
-  const { url: server } = inject('postgres');
+/** @param server another server than the run's */
+export async function createDatabase(prefix = 't', template?: string, server = inject('postgres').url): Promise<TestDatabase> {
   const name = `${prefix}_${randomUUID().slice(0, 8)}`;
   await query(server, `create database ${ident(name)} ${template === undefined ? '' : `template ${ident(template)}`}`);
   const at = new URL(server);
@@ -58,7 +58,7 @@ export async function createDatabase(prefix = 't', template?: string): Promise<T
       const leaked = async () =>
         query<{ application_name: string; state: string; locks: string }>(
           server,
-          `select application_name, state, (select count(*) from pg_locks l where l.pid = a.pid and locktype = 'advisory') locks from pg_stat_activity a where datname = $1`,
+          `select application_name, state, (select count(*) from pg_locks l where l.pid = a.pid and locktype = 'advisory') locks from pg_stat_activity a where datname = $1 and backend_type = 'client backend'`,
           [name],
         );
       let left = await leaked();

@@ -23,8 +23,8 @@ export const FILES = {
     };`,
 };
 
-const OPENING = /flotilla\.state[^]*pg_try_advisory_xact_lock/;
-const CLOSING = /^set constraints all immediate;[^]*commit;$/;
+const OPENING = /flotilla\.state.*pg_try_advisory_xact_lock/s;
+const CLOSING = /^set constraints all immediate;.*commit;$/s;
 const FENCE = /pg_advisory_xact_lock/;
 
 export interface FaultPoint {

@@ -72,9 +72,12 @@ const DEFAULTS = {
   outOfOrder: 'refuse',
 } as const;
 
-/** @param kind schema: `acme` in the scene's database; database: `public` of it */
-export async function createScene(files: Record<string, string>, kind: 'schema' | 'database' = 'schema'): Promise<Scene> {
-  const db = await createDatabase('chaos');
+/**
+ * @param kind schema: `acme` in the scene's database; database: `public` of it
+ * @param server another server than the run's
+ */
+export async function createScene(files: Record<string, string>, kind: 'schema' | 'database' = 'schema', server?: string): Promise<Scene> {
+  const db = await createDatabase('chaos', undefined, server);
   cleanup.push(() => db.drop());
   const tenant: TenantRef =
     kind === 'schema' ? { id: 'acme', host: 'h1', database: db.name, schema: 'acme' } : { id: 'acme', host: 'h1', database: db.name };
@@ -104,7 +107,7 @@ export async function createScene(files: Record<string, string>, kind: 'schema' 
     return {
       child,
       directory,
-      async attempt(direction: 'up' | 'down' = 'up', more: Partial<AttemptInput> = {}) {
+      attempt(direction: 'up' | 'down' = 'up', more: Partial<AttemptInput> = {}) {
         const id = ++serial;
         const input = {
           ...DEFAULTS,
@@ -119,16 +122,16 @@ export async function createScene(files: Record<string, string>, kind: 'schema' 
         const answer = new Promise<AttemptResult>((resolve, reject) => {
           child.on('message', (message: { id?: number; result?: AttemptResult; error?: string }) => {
             if (message.id !== id) return;
-            if (message.result) resolve(message.result);
-            else reject(new Error(message.error));
+            if (!message.result) return reject(new Error(message.error));
+            for (const run of message.result.runs)
+              if (run.delta && direction === 'up' && !deltas.has(run.name)) deltas.set(run.name, run.delta);
+            resolve(message.result);
           });
           void ended.then(() => reject(new Error('the process ended')));
         });
-        answer.catch(() => undefined);
+        answer.catch(() => undefined); // a process that is killed may end before anybody asks
         child.send({ id, input });
-        const result = await answer;
-        for (const run of result.runs) if (run.delta && direction === 'up' && !deltas.has(run.name)) deltas.set(run.name, run.delta);
-        return result;
+        return answer;
       },
       async kill(signal: NodeJS.Signals = 'SIGKILL') {
         child.kill(signal);
