@@ -75,12 +75,12 @@ export const wallsOf = (attempt: Attempt, counters: string, dropsChecked: boolea
 });
 
 /** A condition that another moment may change. */
-export class NotNow extends Error {
+export class NotNow extends FlotillaError {
   constructor(
-    readonly code: 'FLT_TENANT_BUSY' | 'FLT_KNEX_LOCKED' | 'FLT_CONCURRENTLY_BUSY',
+    code: 'FLT_TENANT_BUSY' | 'FLT_KNEX_LOCKED' | 'FLT_CONCURRENTLY_BUSY',
     readonly what: string,
   ) {
-    super(code);
+    super(code, what);
   }
 }
 

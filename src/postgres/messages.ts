@@ -178,10 +178,13 @@ export interface Hold {
   readonly xid: string;
 }
 
+const sameBackend = (hold: Hold): string =>
+  `if pg_backend_pid() <> ${hold.pid} then raise exception 'another backend' using errcode = 'FL005'; end if;`;
+
 /** Refuses when the session is another one, a later attempt has fenced us, or somebody has freed Knex's lock row. */
 function stillHeld(s: SessionSettings, hold: Hold): string {
   const { lock, ledger } = bookkeeping(s.tenant, s.names);
-  return `if pg_backend_pid() <> ${hold.pid} then raise exception 'another backend' using errcode = 'FL005'; end if;
+  return `${sameBackend(hold)}
   ${fenceIs(ledger, hold.fence)}
   if not exists (select from ${lock} where is_locked = 1 and xmin::text::bigint = ${BigInt(hold.xid) % 4294967296n}) then raise exception 'unlocked' using errcode = 'FL006'; end if;`;
 }
@@ -211,8 +214,9 @@ commit;
 select key, occurrence, state, statement, result from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}' order by id;`;
 }
 
-/** One statement's transaction, begun: answers the counters to compare with. */
-export const openStep = (s: SessionSettings): string => `begin; select ${countersSql(s)}::text as counters;`;
+/** The start of a transaction between two statements of the file, behind its BEGIN: answers the counters to compare with. */
+export const startStep = (s: SessionSettings, hold: Hold): string =>
+  `do $flotilla$ begin ${sameBackend(hold)} end $flotilla$; select ${countersSql(s)}::text as counters;`;
 
 /** Ends it: walls, hold, `write` (SQL that keeps the journal), COMMIT. */
 export const closeStep = (s: SessionSettings, hold: Hold, walls: Walls | undefined, write: string): string =>

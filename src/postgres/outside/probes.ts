@@ -25,18 +25,18 @@ export interface Index {
 const INDEX = `select n.nspname as schema, c.relname as name, coalesce(i.indisvalid and i.indisready, false) as usable,
   exists (select from pg_stat_progress_create_index p where p.index_relid = c.oid and p.pid <> pg_backend_pid()) as building,
   coalesce(pg_get_indexdef(i.indexrelid), format('%I, which is no index', c.relname)) as definition,
-  quote_ident(c.relname) as "quotedName", format('%I.%I', tn.nspname, t.relname) as "quotedTable", t.oid::text as "tableId"
+  quote_ident(c.relname) as "quotedName", quote_ident(tn.nspname) || '.' || quote_ident(t.relname) as "quotedTable", t.oid::text as "tableId"
   from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_index i on i.indexrelid = c.oid
   left join pg_class t on t.oid = i.indrelid left join pg_namespace tn on tn.oid = t.relnamespace`;
 
 interface IndexRow extends Index {
   readonly quotedName: string;
-  readonly quotedTable: string;
+  readonly quotedTable: string | null;
   readonly tableId: string | null;
 }
 
 /** A definition without the names of index and table. */
-const withoutNames = (definition: string, index: string, table: string): string =>
+const withoutNames = (definition: string, index: string, table: string | null): string =>
   definition.replace(` INDEX ${index} ON ONLY `, ` INDEX ${index} ON `).replace(` INDEX ${index} ON ${table} USING `, ' INDEX USING ');
 
 /**

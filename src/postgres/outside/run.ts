@@ -11,7 +11,7 @@ import type { RunOnTenant } from '../../engines/engine.js';
 import { type Attempt, sessionSettings, wallsOf } from '../attempt.js';
 import type { TenantSession } from '../contract.js';
 import { lookUpDropped, mayDrop } from '../dropped.js';
-import { closeStep, type Hold, openStep } from '../messages.js';
+import { closeStep, type Hold, startStep } from '../messages.js';
 import { queryEach } from '../query-each.js';
 import { literal } from '../quote.js';
 import { classify } from '../sqlstate.js';
@@ -75,13 +75,17 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   const onlyTemporary = ({ targets }: Statement): boolean =>
     targets.length > 0 && targets.every(({ schema, name }) => (schema === undefined || schema === 'pg_temp') && temporary.has(name));
 
+  async function start(begin: string): Promise<string> {
+    const results = await queryEach<{ counters: string }>(client, `${begin} ${startStep(settings, hold)}`);
+    return results.at(-1)!.rows[0]!.counters;
+  }
+
   async function control(statement: Statement, send: () => Promise<Answer>): Promise<Answer> {
     switch (statement.control!) {
       case 'begin': {
         const answer = await send();
         blocks.push({ name: undefined, mark: journal.mark() });
-        const [counters] = await queryEach<{ counters: string }>(client, openStep(settings).replace(/^begin; /, ''));
-        blockCounters = counters!.rows[0]!.counters;
+        blockCounters = await start('');
         return answer;
       }
       case 'commit': {
@@ -156,10 +160,10 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   async function inTransaction({ sql, validates, send }: Text, write: (answer: Answer) => string): Promise<Answer> {
     for (let tries = 1; ; tries++) {
       try {
-        const [, opened] = await queryEach<{ counters: string }>(client, openStep(settings));
+        const counters = await start('begin;');
         if (validates) await client.query('set local statement_timeout to 0');
         const answer = await send();
-        const walls = await checkedWalls(attempt, session, opened!.rows[0]!.counters, mayDrop(sql));
+        const walls = await checkedWalls(attempt, session, counters, mayDrop(sql));
         await client.query(closeStep(settings, hold, walls, `${write(answer)} commit;`));
         return answer;
       } catch (error) {
