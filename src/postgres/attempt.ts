@@ -132,12 +132,17 @@ export function checkState(attempt: Attempt, row: OpenRow): TenantState {
   return state;
 }
 
-/** A later attempt has taken this tenant over when the fence is not the one we know, or when our rollout was here before its first dispatch. */
+/**
+ * A later attempt has taken this tenant over when the fence is not the one we know, or when our rollout was here before its first dispatch.
+ * Where nothing is left to do we may say so all the same: it commits nothing.
+ */
 function checkFence(attempt: Attempt, state: TenantState): void {
   const { tenant, rolloutId, fenceFirst, direction, migrations } = attempt.input;
-  if (attempt.knownFence !== undefined) {
-    if (state.fence !== attempt.knownFence) throw fenced(tenant.id);
-  } else if (!fenceFirst && !attempt.progressed && state.rows.some((it) => it.rollout === rolloutId)) {
+  const overtaken =
+    attempt.knownFence === undefined
+      ? !fenceFirst && !attempt.progressed && state.rows.some((it) => it.rollout === rolloutId)
+      : state.fence !== attempt.knownFence;
+  if (overtaken) {
     const allThere = migrations.every((m) => state.history.some(([name]) => withoutExtension(name) === m.name));
     if (direction !== 'up' || !allThere) throw fenced(tenant.id);
   }

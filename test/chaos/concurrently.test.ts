@@ -220,14 +220,14 @@ it.each(['index notes_gated', 'table notes'])(
     await scene.waiting();
     await worker.kill();
     await first.catch(() => undefined);
-      await until(
+    await until(
       async () =>
         (await scene.sql(`select from pg_stat_activity where query like 'reindex%' and state = 'active' and pid <> pg_backend_pid()`))
           .length === 0,
       'the old backend to end',
     );
     await open();
-  expect((await indexes(scene)).join()).toMatch(/_ccnew INVALID/);
+    expect((await indexes(scene)).join()).toMatch(/_ccnew INVALID/);
     expect(await scene.attempt()).toMatchObject({ outcome: 'applied' });
     expect(await indexes(scene)).toEqual(['notes_gated', 'notes_pkey']);
     expect(await scene.state()).toEqual(done('02_reindex'));

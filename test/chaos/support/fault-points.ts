@@ -33,6 +33,8 @@ export interface FaultPoint {
   reach(stage: Stage): Promise<void>;
   /** The effect is in the database when the fault strikes. */
   readonly committed?: true;
+  /** COMMIT is in the same message: the server may be done before it finds the client gone. */
+  readonly maybeCommitted?: true;
 }
 
 export interface Stage {
@@ -128,7 +130,7 @@ export const POINTS: Readonly<Record<number, readonly FaultPoint[]>> = {
     { title: 'after statement 2', reach: onWire(/\/\* two \*\//, 'after') },
     { title: 'after statement 3', reach: onWire(/\/\* three \*\//, 'after') },
   ],
-  11: [{ title: 'after the ledger row', reach: atLock(atLedgerRow) }],
+  11: [{ title: 'after the ledger row', reach: atLock(atLedgerRow), maybeCommitted: true }],
   12: [{ title: 'when COMMIT was sent and its answer is lost', reach: onWire(CLOSING, 'after'), committed: true }],
 };
 
