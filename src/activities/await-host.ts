@@ -8,11 +8,13 @@ import { heartbeating } from './heartbeat.js';
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
+/** For a host that answers, and fails its tenants all the same. */
+const LONGEST_RELAPSE_MS = 60_000;
 
 /** Returns once the host takes writes again, asked with the credentials of its tenants in turn; waits a little longer after each refusal. */
 export const createAwaitHost =
   (deps: ActivityDeps): Activities['awaitHost'] =>
-  async ({ host, tenants, planId }) => {
+  async ({ host, tenants, planId, relapses = 0 }) => {
     const since = new Date().toISOString();
     let last = 'no answer yet';
     await heartbeating(
@@ -22,7 +24,8 @@ export const createAwaitHost =
         const refs = await tenantsById(deps.control, planId, tenants);
         if (refs.length === 0)
           throw new FlotillaError('FLT_UNKNOWN_TENANT', `Plan ${planId} holds none of the tenants ${tenants.join(', ')}.`, { tenants });
-        for (let turn = 0, wait = FIRST_WAIT_MS; ; turn++, wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+        let wait = Math.min(FIRST_WAIT_MS * 2 ** relapses, LONGEST_RELAPSE_MS);
+        for (let turn = 0; ; turn++, wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
           const ref = refs[turn % refs.length]!;
           await sleep(wait);
           // Another worker takes over; this one must not keep its shutdown waiting

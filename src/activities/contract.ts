@@ -125,7 +125,13 @@ export interface Activities {
   /** T. Heartbeats every second; finishes the tenant in hand on cancel, shutdown and pause. Writes each outcome to the control database. */
   migrateTenants(input: MigrateTenantsInput): Promise<ListResult>;
   /** T. Returns when the host answers again to one of the tenants; heartbeats; cancellable. */
-  awaitHost(input: { readonly host: string; readonly tenants: readonly string[]; readonly planId: string }): Promise<void>;
+  awaitHost(input: {
+    readonly host: string;
+    readonly tenants: readonly string[];
+    readonly planId: string;
+    /** Incidents in a row before this one: each doubles the first wait. @defaultValue 0 */
+    readonly relapses?: number;
+  }): Promise<void>;
   /** T. Compares every tenant that this rollout applied in the wave with the canaries' net delta. @throws FLT_CANARIES_DISAGREE */
   verifyWave(input: VerifyWaveInput): Promise<VerifyWaveResult>;
   /** C. Rule 1 of §2.4 over the plan's migrations: which cannot be taken back, and why. */

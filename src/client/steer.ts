@@ -44,7 +44,9 @@ export async function steer<V extends RolloutVerb>(context: ClientContext, verb:
       await run.handle.signal(verb, ask);
       return await answer(context, run, verb, ask, ANSWER_WITHIN_MS, 'it will be applied as soon as a worker is there');
     }
-    const progress = await queryWithin<RolloutProgress>(context, run.handle, QUERIES.progress, PROBE_WITHIN_MS);
+    // The first may be kept for a worker that has just left
+    const probe = () => queryWithin<RolloutProgress>(context, run.handle, QUERIES.progress, PROBE_WITHIN_MS);
+    const progress = (await probe()) ?? (await probe());
     if (!progress) throw noWorkflowWorker(context, ' Nothing was sent.');
     return await answer(context, run, verb, ask, LATE_ANSWER_MS, 'it may still be applied; "flotilla status" tells');
   } catch (error) {

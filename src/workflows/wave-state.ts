@@ -19,6 +19,8 @@ export interface HostState {
   inFlight: number;
   loading: boolean;
   silent?: { readonly code: string; readonly sinceMs: number };
+  /** Incidents since a tenant of it was last settled: a host that answers and is still out of disk is asked ever more rarely. */
+  relapses?: number;
   /** This host's workers have other files: not before `untilMs`. */
   files?: { readonly sinceMs: number; readonly text: string; untilMs: number };
 }

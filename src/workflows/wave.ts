@@ -202,6 +202,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
           untilMs: Date.now() + tuning.filesRetryMs,
         };
       else if (result.next > 0) delete host.files;
+      if (result.next > 0) delete host.relapses;
     } catch (error) {
       lost(host, items, error);
     } finally {
@@ -244,6 +245,8 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   async function waitForHost(host: HostState, code: string): Promise<void> {
     if (host.silent) return;
     host.silent = { code, sinceMs: Date.now() };
+    const relapses = host.relapses ?? 0;
+    host.relapses = relapses + 1;
     changed();
     const scope = new CancellationScope();
     // Several: with a credential or a database of its own one tenant alone may be out of reach
@@ -259,6 +262,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
           host: host.host,
           tenants,
           planId: input.planId,
+          relapses,
         }),
       );
       delete host.silent;
