@@ -1,8 +1,8 @@
-import Knex from 'knex';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { TenantRef } from '../../../src/domain/tenant.js';
 import { readFingerprint } from '../../../src/postgres/fingerprint.js';
 import { createDatabase, createFixture, ident, query, type RunnerFixture, type TestDatabase } from '../../support/postgres.js';
+import { createWire } from '../../support/wire.js';
 
 const NAMES = { tableName: 'knex_migrations' };
 const NOTES = `exports.up = (knex) => knex.schema.createTable('notes', (t) => { t.increments('id'); t.text('body'); }); exports.down = (knex) => knex.schema.dropTable('notes');`;
@@ -57,85 +57,6 @@ async function createClient(url: string) {
   await client.connect();
   return client;
 }
-
-/** The same promises for a tenant in a schema and a tenant in a database of its own. */
-describe.each(['schema', 'database'] as const)('a tenant in a %s of its own', (kind) => {
-  const tenantOf = async (): Promise<TenantRef> => {
-    if (kind === 'schema') return schemaTenant();
-    const own = await createDatabase('tenant');
-    others.push(own);
-    return { id: own.name, host: 'h1', database: own.name };
-  };
-
-  it('goes up, says applied when asked again, comes back exactly, and goes up again', async () => {
-    const tenant = await tenantOf();
-    const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE, '20260103_index.js': INDEX });
-    const before = await fingerprint(tenant);
-    const up = await fixture.attempt(tenant);
-    expect(up).toMatchObject({ outcome: 'applied' });
-    expect(up.runs.map((run) => run.name)).toEqual(['20260101_notes', '20260102_title', '20260103_index']);
-    const after = await fingerprint(tenant);
-    expect(after).not.toBe(before);
-    expect(await fixture.attempt(tenant, 'up', { fenceFirst: true })).toMatchObject({ outcome: 'applied', runs: [] });
-    expect(await fixture.attempt(tenant, 'up', { rolloutId: 'r-2' })).toMatchObject({ outcome: 'upToDate', runs: [] });
-    expect(await fixture.attempt(tenant, 'down', { rolloutId: 'r-2' })).toMatchObject({ outcome: 'upToDate' });
-    expect(await fixture.attempt(tenant, 'down')).toMatchObject({ outcome: 'rolledBack' });
-    expect(await fingerprint(tenant)).toBe(before);
-    expect(await fixture.attempt(tenant, 'up', { rolloutId: 'r-3' })).toMatchObject({ outcome: 'applied' });
-    expect(await fingerprint(tenant)).toBe(after);
-    const rows = await ledger(tenant);
-    expect(rows.filter((row) => row.kind === 'applied').map((row) => row.rollout)).toEqual(['r-1', 'r-1', 'r-1', 'r-3', 'r-3', 'r-3']);
-    expect(new Set(rows.filter((row) => row.rollout === 'r-1' && row.kind === 'applied').map((row) => row.batch)).size).toBe(1);
-  });
-
-  it('is understood by Knex itself: list and version agree, and nothing is left for it to do', async () => {
-    const tenant = await tenantOf();
-    const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
-    await fixture.attempt(tenant);
-    const { files } = await fixture.engine.list();
-    const knex = Knex({
-      client: 'pg',
-      connection: urlOf(tenant),
-      ...(tenant.schema ? { searchPath: [tenant.schema] } : {}),
-      migrations: { directory: files[0]!.path.replace(/\/[^/]+$/, ''), ...(tenant.schema ? { schemaName: tenant.schema } : {}) },
-    });
-    try {
-      const [done, pending] = await knex.migrate.list();
-      expect(done.map((it: { name: string }) => it.name)).toEqual(['20260101_notes.js', '20260102_title.js']);
-      expect(pending).toEqual([]);
-      expect(await knex.migrate.latest()).toEqual([1, []]);
-    } finally {
-      await knex.destroy();
-    }
-  });
-
-  it('takes over what Knex has applied, whatever the extension, and writes nothing while nothing is pending', async () => {
-    const tenant = await tenantOf();
-    const schema = ident(tenant.schema ?? 'public');
-    await query(
-      urlOf(tenant),
-      `create table ${schema}.knex_migrations (id serial primary key, name varchar(255), batch int, migration_time timestamptz); insert into ${schema}.knex_migrations (name, batch) values ('20260101_notes.ts', 4); create table ${schema}.notes (id serial primary key, body text)`,
-    );
-    const first = setup({ '20260101_notes.js': NOTES });
-    expect(await first.attempt(tenant)).toMatchObject({ outcome: 'upToDate' });
-    const tables = await query(
-      urlOf(tenant),
-      `select 1 from information_schema.tables where table_name = 'flotilla_ledger' and table_schema = $1`,
-      [tenant.schema ?? 'public'],
-    );
-    expect(tables).toHaveLength(0);
-    const second = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
-    expect(await second.attempt(tenant)).toMatchObject({ outcome: 'applied' });
-    const history = await query<{ name: string; batch: number }>(
-      urlOf(tenant),
-      `select name, batch from ${schema}.knex_migrations order by id`,
-    );
-    expect(history).toEqual([
-      { name: '20260101_notes.ts', batch: 4 },
-      { name: '20260102_title.js', batch: 5 },
-    ]);
-  });
-});
 
 it.each(['we"ird.Name', 'UPPER', 'schema with spaces', 'ünïcødé', "quote'd", 'x'.repeat(63), 'select'])(
   'migrates and rolls back in a schema called %s',
@@ -412,35 +333,33 @@ it('leaves a stuck lock row of Knex alone and says so', async () => {
   expect(await query(db.url, `select is_locked from ${ident(tenant.schema!)}.knex_migrations_lock`)).toEqual([{ is_locked: 1 }]);
 });
 
-it('sends S + 2 messages for a migration of S statements, S + 3 when it dropped something', async () => {
+it('sends S + 2 messages for a migration of S statements; where something was dropped one more, and one on a second connection', async () => {
   const tenant = await schemaTenant();
-  const fixture = setup({
+  const wire = await createWire(db.url);
+  const through = createFixture(wire.url, {
     '20260101_notes.js': NOTES,
-    '20260102_title.js': TITLE,
-    '20260103_drop.js': `exports.up = (knex) => knex.raw('alter table notes drop column title');`,
+    '20260102_three.js': `exports.up = async (knex) => { await knex.raw('alter table notes add column a int'); await knex('notes').insert({ body: 'x' }); await knex('notes').where({ id: 1 }).update({ a: 1 }); };`,
+    '20260103_drop.js': `exports.up = (knex) => knex.raw('alter table notes drop column a');`,
+    '20260104_drop_table.js': `exports.up = (knex) => knex.raw('drop table notes');`,
   });
-  const all = await fixture.migrations();
-  await fixture.attempt(tenant, 'up', { migrations: all.slice(0, 1) });
-  fixture.deltas.set('20260102_title', { added: [], removed: [] });
-  fixture.deltas.set('20260103_drop', { added: [], removed: [] });
-  const { default: pg } = await import('pg');
-  const real = pg.Client.prototype.query;
-  let messages = 0;
-  pg.Client.prototype.query = function counted(this: unknown, ...args: unknown[]) {
-    messages++;
-    return (real as (...args: unknown[]) => unknown).apply(this, args);
-  } as typeof real;
+  fixtures.push(through);
   try {
-    for (const [from, statements, allowed] of [
-      [1, 1, 3],
-      [2, 1, 4],
-    ] as const) {
-      messages = 0;
-      const result = await fixture.attempt(tenant, 'up', { migrations: all.slice(from, from + 1), rolloutId: `s-${from}`, canary: false });
-      expect(result.runs[0]!.statements).toBe(statements);
-      expect(messages).toBeLessThanOrEqual(allowed);
-    }
+    const all = await through.migrations();
+    for (const { name } of all) through.deltas.set(name, { added: [], removed: [] });
+    const sentBy = async (at: number) => {
+      const before = wire.sent.length;
+      const result = await through.attempt(tenant, 'up', { migrations: all.slice(0, at + 1), rolloutId: `s-${at}`, canary: false });
+      expect(result).toMatchObject({ outcome: 'applied' });
+      const sent = wire.sent.slice(before);
+      const own = sent.filter(({ pid }) => pid === sent[0]!.pid).length;
+      return { statements: result.runs[0]!.statements, own, second: sent.length - own };
+    };
+    await sentBy(0); // a tenant's first contact is counted apart
+    expect(await sentBy(1)).toEqual({ statements: 3, own: 5, second: 0 });
+    expect(await sentBy(2)).toEqual({ statements: 1, own: 4, second: 0 });
+    expect(await sentBy(3)).toEqual({ statements: 1, own: 4, second: 1 });
   } finally {
-    pg.Client.prototype.query = real;
+    await through.hosts.close();
+    await wire.close();
   }
 });
