@@ -1,5 +1,6 @@
 /** One Postgres and one Temporal server for a benchmark, and databases full of tenant schemas. */
 
+import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { startPostgres } from '../src/dev/embedded-postgres.js';
 import { startTemporal } from '../src/dev/temporal-server.js';
@@ -11,6 +12,8 @@ export interface Servers extends FleetStack {
   /** A copy of a database; nobody may be connected to it. */
   copyOf(url: string): Promise<string>;
   drop(url: string): Promise<void>;
+  /** Processor time that the Postgres server and all its sessions have taken so far. Linux only. */
+  cpuMs(): number;
   stop(): Promise<void>;
 }
 
@@ -43,9 +46,30 @@ export async function startServers(): Promise<Servers> {
     },
     copyOf: (url) => create(nameOf(url)),
     drop: async (url) => void (await query(postgres.url, `drop database ${nameOf(url)} with (force)`)),
+    cpuMs: () => processTree(postgres.pid),
     async stop() {
       await temporal.stop();
       await postgres.stop();
     },
   };
+}
+
+/** From /proc: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html. Sessions that ended are in the counts of their parent. */
+function processTree(root: number): number {
+  const TICK_MS = 10;
+  let ticks = 0;
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const fields = readFileSync(`/proc/${entry}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      const [parent, own, ended] = [Number(fields[1]), Number(fields[11]) + Number(fields[12]), Number(fields[13]) + Number(fields[14])];
+      if (Number(entry) === root) ticks += own + ended;
+      else if (parent === root) ticks += own;
+    } catch {
+      // it has just ended
+    }
+  }
+  return ticks * TICK_MS;
 }

@@ -18,7 +18,7 @@ import {
 import type { MigrationRun, TenantSession } from './contract.js';
 import { lookUpDropped, mayDrop } from './dropped.js';
 import type { TenantState } from './ledger.js';
-import { type ClosingFacts, closeTransaction, openTransaction } from './messages.js';
+import type { ClosingFacts } from './messages.js';
 import { queryEach } from './query-each.js';
 import { statementsOf } from './statement.js';
 
@@ -42,7 +42,7 @@ export interface RunOptions {
 
 /** Begins a transaction under the tenant's lock and answers its bookkeeping. The caller ends the transaction. */
 export async function open(attempt: Attempt, session: TenantSession): Promise<TenantState> {
-  const results = await queryEach<OpenRow>(session.client, openTransaction(sessionSettings(attempt)), answerWithin(attempt));
+  const results = await queryEach<OpenRow>(session.client, attempt.recipe.openTransaction(sessionSettings(attempt)), answerWithin(attempt));
   return checkState(attempt, results.at(-1)!.rows[0]!);
 }
 
@@ -80,7 +80,11 @@ export async function runAndCommit(
   const walls = wallsOf(attempt, state.counters, drops);
   if (drops) await lookUpDropped(attempt, session, walls);
   try {
-    await queryEach(session.client, closeTransaction(sessionSettings(attempt), facts, state.xid, walls), answerWithin(attempt));
+    await queryEach(
+      session.client,
+      attempt.recipe.closeTransaction(sessionSettings(attempt), facts, state.xid, walls),
+      answerWithin(attempt),
+    );
   } catch (error) {
     // A server error comes before COMMIT took effect; anything else means that we were not told.
     if ((error as { severity?: string }).severity === undefined) throw new CommitUnknown(facts, state.xid, error);

@@ -5,7 +5,7 @@ import type { PlannedMigration } from '../domain/plan.js';
 import type { MigrationEngine, MigrationFile } from '../engines/engine.js';
 import type { AttemptInput, Delta, HistoryNames, Hosts, TenantSession } from './contract.js';
 import { diffLines, readFingerprint } from './fingerprint.js';
-import { createBookkeeping, identityRow, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
+import { type createBookkeeping, identityRow, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
 import type { ClosingFacts, SessionSettings } from './messages.js';
 import type { Walls } from './walls.js';
 
@@ -19,8 +19,16 @@ export interface RunnerOptions {
   readonly shared?: readonly { readonly object: string; readonly maxLock: string }[];
 }
 
+/** The messages around a transactional migration. */
+export interface Recipe {
+  openTransaction(settings: SessionSettings): string;
+  createBookkeeping: typeof createBookkeeping;
+  closeTransaction(settings: SessionSettings, facts: ClosingFacts, xid: string, walls: Walls): string;
+}
+
 /** One tenant, one attempt: what was asked, and what this attempt has found out so far. */
 export interface Attempt {
+  readonly recipe: Recipe;
   readonly options: RunnerOptions;
   readonly input: AttemptInput;
   readonly files: ReadonlyMap<string, MigrationFile>;
@@ -162,7 +170,8 @@ const CREATED_BY_ANOTHER = ['42P07', '42710', '23505'];
 export async function ensureBookkeeping(attempt: Attempt, session: TenantSession, state: TenantState): Promise<void> {
   const { tenant, fleet } = attempt.input;
   try {
-    if (!state.hasLedger || !state.hasHistory) await session.client.query(createBookkeeping(tenant, fleet, attempt.options.history));
+    if (!state.hasLedger || !state.hasHistory)
+      await session.client.query(attempt.recipe.createBookkeeping(tenant, fleet, attempt.options.history));
     else if (state.copied) {
       await session.client.query(identityRow(tenant, fleet, attempt.options.history));
       attempt.notes.push(

@@ -6,6 +6,7 @@
 import type { TenantRef } from '../domain/tenant.js';
 import type { HistoryNames } from './contract.js';
 import { ident, literal } from './quote.js';
+import type { Moment } from './rows-written.js';
 
 export const LEDGER = 'flotilla_ledger';
 /** Journal of migrations outside a transaction: made with a tenant's first one, empty unless one has stopped half-way. */
@@ -53,6 +54,8 @@ create table if not exists ${ledger} (
   fence bigint not null default 0,
   xid xid8,
   counter xid8,
+  ours xid[] not null default '{}',
+  running xid[] not null default '{}',
   batch integer,
   actor text,
   statements integer,
@@ -66,15 +69,13 @@ ${identityRow(tenant, fleet, names, `where not exists (select from ${ledger})`)}
 export const identityRow = (tenant: TenantRef, fleet: string, names: HistoryNames, where = ''): string =>
   `insert into ${bookkeeping(tenant, names).ledger} (kind, tenant, fleet, xid) select 'identity', ${literal(tenant.id)}, ${literal(fleet)}, pg_current_xact_id() ${where};`;
 
-export interface LedgerRow {
+export interface LedgerRow extends Moment {
   readonly kind: 'identity' | 'baseline' | 'applied' | 'reverted' | 'intent';
   readonly migration: string;
   readonly checksum: string;
   readonly rollout: string;
   readonly batch: number;
   readonly fence: number;
-  /** Decimal text of the 64-bit transaction counter at the end of the migration. */
-  readonly counter: string;
 }
 
 /** Statements of a half-way migration that the journal holds. */

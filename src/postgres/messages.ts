@@ -10,7 +10,7 @@ import type { HistoryNames } from './contract.js';
 import { fenceKey, tenantKey } from './keys.js';
 import { bookkeeping, LEDGER } from './ledger.js';
 import { ident, literal } from './quote.js';
-import { countersSql, WALLS_DECLARE, type Walls, wallsSql } from './walls.js';
+import { countersSql, locksSql, WALLS_DECLARE, type Walls, wallsSql } from './walls.js';
 
 export interface SessionSettings {
   readonly tenant: TenantRef;
@@ -22,7 +22,8 @@ export interface SessionSettings {
   readonly ownSchemas: readonly string[] | undefined;
 }
 
-function settings(s: SessionSettings, local: boolean): string {
+/** Timeouts, search_path and role, for the transaction or for the session. */
+export function settings(s: SessionSettings, local: boolean): string {
   const { schema } = bookkeeping(s.tenant, s.names);
   const set = local ? 'set local' : 'set';
   const role = s.tenant.role === undefined ? '' : `${set} role ${ident(s.tenant.role)};`;
@@ -36,7 +37,7 @@ ${set} search_path to ${[schema, ...s.extensionSchemas].map(ident).join(', ')}; 
  * A reused connection starts clean. What DISCARD ALL does, which is refused among other statements; RESET ALL leaves the role as it is. In a
  * transaction of its own, so that the locks of dropping the last tenant's temporary tables do not count as this one's.
  */
-const CLEAN =
+export const CLEAN =
   'begin; set session authorization default; reset role; reset all; close all; unlisten *; deallocate all; select pg_advisory_unlock_all(); discard temp; discard sequences; commit;';
 
 const STATE = 'flotilla.state';
@@ -45,7 +46,8 @@ const low = (xid: string): string => `${xid}::text::bigint % 4294967296`;
 
 /**
  * Reads the bookkeeping under the lock, in this order: tenant lock (tried, never waited for: a waiting lock holds a snapshot and deadlocks
- * CREATE INDEX CONCURRENTLY), then Knex's lock row, then the history. Each statement of a DO block sees what committed before it.
+ * CREATE INDEX CONCURRENTLY), then the ledger, which nobody writes without that lock but for a fence; then Knex's lock row, then the history.
+ * Each statement of a DO block sees what committed before it.
  *
  * Knex's lock row is taken by DELETE + INSERT: a `knex migrate:latest` that waits for the row then finds none to update and ends cleanly
  * with "already locked"; after an UPDATE it would go on with a list read before our commit. A row that says locked is somebody else's,
@@ -61,7 +63,15 @@ begin
   has_ledger := to_regclass(${literal(ledger)}) is not null;
   has_history := to_regclass(${literal(history)}) is not null;
   if has_ledger then
-    select case kind when 'intent' then ${low('xid')} end into mine from ${ledger} where kind in ('intent', 'failed', 'applied', 'reverted') order by id desc limit 1;
+    select jsonb_build_object('fence', coalesce(max(fence), 0), 'rows', coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'migration', migration, 'checksum', checksum, 'rollout', rollout,
+        'batch', batch, 'fence', fence, 'counter', counter::text, 'ours', ours, 'running', running) order by id) filter (where kind in ('identity', 'baseline', 'applied', 'reverted', 'intent')), '[]'))
+        || coalesce((array_agg(jsonb_build_object('tenant', tenant, 'fleet', fleet, 'copied', xmin::text::bigint <> ${low('xid')}) order by id desc) filter (where kind = 'identity'))[1], '{}'),
+      (array_agg(case kind when 'intent' then ${low('xid')} end order by id desc) filter (where kind in ('intent', 'failed', 'applied', 'reverted')))[1]
+      into state, mine from ${ledger};
+    if to_regclass(${literal(step)}) is not null then
+      select jsonb_build_object('steps', jsonb_agg(g)) into part from (select migration, direction, count(*) n from ${step} where key <> 'before' group by 1, 2) g;
+      state := state || part;
+    end if;
   end if;
   if to_regclass(${literal(lock)}) is not null then
     delete from ${lock} where is_locked is distinct from 1 or xmin::text::bigint = mine;
@@ -71,18 +81,6 @@ begin
   if has_history then
     select jsonb_build_object('history', coalesce(jsonb_agg(jsonb_build_array(name, batch) order by id), '[]')) into part from ${history};
     state := state || part;
-  end if;
-  if has_ledger then
-    select jsonb_build_object('fence', coalesce(max(fence), 0),
-      'rows', coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'migration', migration, 'checksum', checksum, 'rollout', rollout, 'batch', batch, 'fence', fence, 'counter', counter::text) order by id)
-        filter (where kind in ('identity', 'baseline', 'applied', 'reverted', 'intent')), '[]')) into part from ${ledger};
-    state := state || part;
-    select jsonb_build_object('tenant', tenant, 'fleet', fleet, 'copied', xmin::text::bigint <> ${low('xid')}) into part from ${ledger} where kind = 'identity' order by id desc limit 1;
-    state := state || part;
-    if to_regclass(${literal(step)}) is not null then
-      select jsonb_build_object('steps', jsonb_agg(g)) into part from (select migration, direction, count(*) n from ${step} where key <> 'before' group by 1, 2) g;
-      state := state || part;
-    end if;
   end if;
   perform set_config('${STATE}', (state || jsonb_build_object('hasLedger', has_ledger, 'hasHistory', has_history))::text, false);
 end $flotilla$;
@@ -138,32 +136,42 @@ export interface ClosingFacts {
   readonly durationMs: number;
 }
 
-/** The row of history and the row of the ledger; the ledger's `newest` must be declared. */
-function record(s: SessionSettings, facts: ClosingFacts): string {
-  const { history, ledger } = bookkeeping(s.tenant, s.names);
-  const inHistory =
-    facts.direction === 'up'
-      ? // A subtransaction of its own gets the newest id of all that this transaction has used: rows above it were written later
-        `begin insert into ${history} as h (name, batch, migration_time) values (${literal(facts.fileName)}, ${facts.batch}, now()) returning h.xmin::text::bigint into newest;
+/** The row of Knex's history. */
+function recordHistory(s: SessionSettings, facts: ClosingFacts): string {
+  const { history } = bookkeeping(s.tenant, s.names);
+  return facts.direction === 'up'
+    ? // A subtransaction of its own gets the newest id of all that this transaction has used: rows above it were written later
+      `begin insert into ${history} as h (name, batch, migration_time) values (${literal(facts.fileName)}, ${facts.batch}, now()) returning h.xmin::text::bigint into newest;
   exception when others then raise; end;`
-      : `delete from ${history} where regexp_replace(name, '\\.(c|m)?(js|ts)$', '') = ${literal(facts.migration)};`;
-  return `${inHistory}
-  insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, xid, counter, batch, actor, statements, duration_ms)
-    values ('${facts.direction === 'up' ? 'applied' : 'reverted'}', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)},
-      ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), (own + coalesce((newest - own % 4294967296 + 4294967296) % 4294967296, 0) + 1)::text::xid8, ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)});`;
+    : `delete from ${history} where regexp_replace(name, '\\.(c|m)?(js|ts)$', '') = ${literal(facts.migration)};`;
 }
 
-/** Closes the transaction that `xid` names: deferred constraints, walls, fence, history and ledger, COMMIT. */
+/** The row of the ledger; the moment it names is given as SQL. */
+function recordLedger(
+  s: SessionSettings,
+  facts: ClosingFacts,
+  moment: { readonly counter: string; readonly ours: string; readonly running: string },
+): string {
+  return `insert into ${bookkeeping(s.tenant, s.names).ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, xid, counter, ours, running, batch, actor, statements, duration_ms)
+    values ('${facts.direction === 'up' ? 'applied' : 'reverted'}', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)},
+      ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), ${moment.counter}, ${moment.ours}, ${moment.running}, ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)});`;
+}
+
+/** Closes the transaction that `xid` names: deferred constraints, history, walls, fence and ledger, COMMIT. */
 export function closeTransaction(s: SessionSettings, facts: ClosingFacts, xid: string, walls: Walls): string {
   const { ledger } = bookkeeping(s.tenant, s.names);
+  // Which transactions are in progress is asked after our newest id is known: none below it can be missed
+  const counter = '(own + coalesce((newest - own % 4294967296 + 4294967296) % 4294967296, 0) + 1)::text::xid8';
   return `set constraints all immediate;
 do $flotilla$
 declare ${WALLS_DECLARE} newest bigint; own bigint := pg_current_xact_id()::text::bigint;
 begin
   if own <> ${BigInt(xid)} then raise exception 'stray' using errcode = 'FL003'; end if;
-  ${wallsSql(walls, 'own')}
+  ${recordHistory(s, facts)}
+  ${locksSql(walls)}
+  ${wallsSql(walls)}
   ${fenceIs(ledger, facts.fenceSeen)}
-  ${record(s, facts)}
+  ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'running' })}
 end $flotilla$;
 commit;`;
 }
@@ -192,8 +200,13 @@ function stillHeld(s: SessionSettings, hold: Hold): string {
 /** Begins a migration outside a transaction: commits the intent and Knex's lock row, so that a stray CLI stays out while it runs. Creates the journal when it is the tenant's first. */
 export function commitIntent(s: SessionSettings, facts: ClosingFacts): string {
   const { lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `do $flotilla$ begin
+  return `do $flotilla$
+declare ${WALLS_DECLARE}
+begin
   ${fenceIs(ledger, facts.fenceSeen)}
+  ${locksSql(s)}
+  insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, batch, actor, xid, running)
+    values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), running);
 end $flotilla$;
 create table if not exists ${step} (
   id bigint generated always as identity primary key,
@@ -203,13 +216,12 @@ create table if not exists ${step} (
   key text not null,
   occurrence int not null,
   state text not null check (state in ('started', 'done')),
+  xid xid8 not null default pg_current_xact_id(),
   statement text not null,
   result bytea,
   unique (migration, direction, key, occurrence)
 );
 delete from ${lock}; insert into ${lock} (is_locked) values (1);
-insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, batch, actor, xid)
-  values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id());
 commit;
 select key, occurrence, state, statement, result from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}' order by id;`;
 }
@@ -222,22 +234,30 @@ export const startStep = (s: SessionSettings, hold: Hold): string =>
 export const closeStep = (s: SessionSettings, hold: Hold, walls: Walls | undefined, write: string): string =>
   `${walls ? 'set constraints all immediate;' : ''}
 do $flotilla$
-declare ${WALLS_DECLARE} own bigint := pg_current_xact_id()::text::bigint;
+declare ${WALLS_DECLARE}
 begin
-  ${walls ? wallsSql(walls, 'own') : ''}
+  ${walls ? `${locksSql(walls)} ${wallsSql(walls)}` : ''}
   ${stillHeld(s, hold)}
 end $flotilla$;
 ${write}`;
 
-/** Closes a migration outside a transaction: hold, history, ledger, journal emptied and Knex's row freed in one transaction; then the lock. */
+/**
+ * Closes a migration outside a transaction: hold, history, ledger, journal emptied and Knex's row freed in one transaction; then the lock.
+ * Rows that the application wrote while the file was running are younger than the migration: the moment is that of its first intent.
+ */
 export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold): string {
-  const { schema, lock, step } = bookkeeping(s.tenant, s.names);
+  const { schema, lock, ledger, step } = bookkeeping(s.tenant, s.names);
+  const first = (column: string) =>
+    `(select ${column} from ${ledger} where kind = 'intent' and migration = ${literal(facts.migration)} and direction = '${facts.direction}'
+      and id > coalesce((select max(id) from ${ledger} where migration = ${literal(facts.migration)} and kind in ('applied', 'reverted')), 0) order by id limit 1)`;
+  const ours = `array(select xid::xid from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}')`;
   return `begin;
 do $flotilla$
-declare newest bigint; own bigint := pg_current_xact_id()::text::bigint;
+declare newest bigint;
 begin
   ${stillHeld(s, hold)}
-  ${record(s, facts)}
+  ${recordHistory(s, facts)}
+  ${recordLedger(s, facts, { counter: first('xid'), ours, running: first('running') })}
   delete from ${step} where migration = ${literal(facts.migration)};
   update ${lock} set is_locked = 0;
 end $flotilla$;

@@ -55,7 +55,7 @@ export async function revert(
         `${tenant.id}: ${migration.name} is not reverted: the tenant was restored from a dump or copied since, and which rows are younger can no longer be told.`,
         { tenant: tenant.id, migration: migration.name },
       );
-    const written = delta ? await writtenSince(session.client, tenantSchema(tenant), delta, BigInt(effect.counter)) : [];
+    const written = delta ? await writtenSince(session.client, tenantSchema(tenant), delta, effect) : [];
     if (written.length)
       throw new FlotillaError(
         'FLT_REVERT_REMOVES_DATA',

@@ -5,13 +5,24 @@ import type { Delta } from './contract.js';
 import { objectOf } from './fingerprint.js';
 import { ident, literal } from './quote.js';
 
+/** What tells rows that a migration found, or wrote itself, from rows that were written since. */
+export interface Moment {
+  /** Decimal text of a 64-bit transaction id: a row version at or above it is younger. */
+  readonly counter: string;
+  /** Ids at or above it that are the migration's own (32 bits, decimal). */
+  readonly ours: readonly string[];
+  /** Ids below it that were still in progress then: what they wrote later is younger too. */
+  readonly running: readonly string[];
+}
+
 /**
- * Names the added tables that hold a row version at or above the recorded transaction counter, and the added columns where such a row
- * version holds something else than the column's default. `xmin` has 32 bits, so it is compared by its age: the distance below this
- * transaction's own id. Runs inside the caller's transaction, under the tenant's lock, after it was given an id.
+ * Names the added tables that hold a row version written since the moment, and the added columns where such a row version holds something
+ * else than the column's default. `xmin` has 32 bits, so it is compared by its age: the distance below this transaction's own id. Runs inside
+ * the caller's transaction, under the tenant's lock, after it was given an id.
  */
-export async function writtenSince(client: Client, schema: string, delta: Delta, counter: bigint): Promise<readonly string[]> {
-  const newer = `age(t.xmin) <= (select pg_current_xact_id()::text::bigint - ${counter})`;
+export async function writtenSince(client: Client, schema: string, delta: Delta, moment: Moment): Promise<readonly string[]> {
+  const ids = (of: readonly string[]) => `(array[${of.map(literal).join(',')}]::xid[])`;
+  const newer = `((age(t.xmin) <= (select pg_current_xact_id()::text::bigint - ${BigInt(moment.counter)}) and t.xmin <> all ${ids(moment.ours)}) or t.xmin = any ${ids(moment.running)})`;
   const written: string[] = [];
   const ask = async (name: string, table: string, where: string) => {
     const found = await client.query(`select from ${ident(schema)}.${ident(table)} t where ${where} limit 1`);

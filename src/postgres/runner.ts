@@ -8,12 +8,12 @@ import type { ErrorCode } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
 import { CommitUnknown, open, runAndCommit } from './apply.js';
-import { type Attempt, fenced, NotNow, ownsFence, type RunnerOptions, sessionSettings } from './attempt.js';
+import { type Attempt, fenced, NotNow, ownsFence, type Recipe, type RunnerOptions, sessionSettings } from './attempt.js';
 import type { AttemptInput, AttemptResult, MigrationRun, TenantSession } from './contract.js';
 import { escaped } from './dropped.js';
 import { endHolder } from './holder.js';
-import { checksumOf, effectOf, type HalfWay, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
-import { bumpFence, committedRow } from './messages.js';
+import { checksumOf, createBookkeeping, effectOf, type HalfWay, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
+import { bumpFence, closeTransaction, committedRow, openTransaction } from './messages.js';
 import { leaveOutside, openOutside, runOutside, StoppedHalfWay } from './outside/migration.js';
 import { queryEach } from './query-each.js';
 import { revert } from './revert.js';
@@ -24,15 +24,21 @@ export interface Runner {
   attempt(input: AttemptInput): Promise<AttemptResult>;
 }
 
+const GUARDED: Recipe = { openTransaction, createBookkeeping, closeTransaction };
+
 export type { RunnerOptions } from './attempt.js';
 
-export function createRunner(options: RunnerOptions): Runner {
+export const createRunner = (options: RunnerOptions): Runner => createRunnerWith(GUARDED, options);
+
+/** With other messages around a migration. Only `npm run bench -- guard` has others: it leaves parts out to tell what they cost. */
+export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner {
   return {
     async attempt(input) {
       const started = performance.now();
       const runs: MigrationRun[] = [];
       const { files } = await options.engine.list();
       const attempt: Attempt = {
+        recipe,
         options,
         input,
         files: new Map(files.map((file) => [file.name, file])),

@@ -10,7 +10,7 @@
  */
 
 import { LEDGER } from './ledger.js';
-import { literal } from './quote.js';
+import { ident, literal } from './quote.js';
 
 export interface Walls {
   /** Schemas whose objects may be touched; undefined: the whole database is the tenant's. */
@@ -155,36 +155,64 @@ const labelOf = ({ oid, label }: Catalog): string =>
   label ?? `(select i.type || ' ' || i.identity from pg_identify_object(${oid}, c.oid, 0) i)`;
 const insideOf = ({ namespace, unless }: Catalog): string => (namespace === undefined ? (unless ?? 'false') : `${namespace} = any (own)`);
 
-/** Declarations for `wallsSql`. */
-export const WALLS_DECLARE = "escaped text[] := '{}'; dropped boolean := false; part text[]; hit int; own_oids oid[];";
+/** Declarations for `locksSql` and `wallsSql`. */
+export const WALLS_DECLARE = 'me int := pg_backend_pid(); touched oid[]; changed boolean; running xid[]; home oid[];';
+
+/** One look at the locks: what this session holds, and which other transactions are in progress (`running`). */
+export function locksSql(walls: Pick<Walls, 'ownSchemas'>): string {
+  const classes = [...watched(walls).map((catalog) => catalog.oid), ...(walls.ownSchemas === undefined ? [] : [PG_TYPE])];
+  return `select array_agg(relation) filter (where pid = me and locktype = 'relation' and relation >= ${FIRST_NORMAL_OID}),
+    coalesce(bool_or(pid = me and locktype = 'object' and mode <> 'AccessShareLock' and classid = any ('{${classes}}'::oid[])), false),
+    coalesce(array_agg(transactionid) filter (where pid <> me and locktype = 'transactionid' and mode = 'ExclusiveLock'), '{}')
+    into touched, changed, running from pg_locks;`;
+}
 
 /**
- * Statements of a DO block that refuse what was touched outside: FL002 names it, FL004 asks the caller to look dropped objects up first.
- * `xid` is an expression for the transaction's id as bigint.
+ * Statements of a DO block, behind `locksSql`, that refuse what was touched outside: FL002 names it, FL004 asks the caller to look dropped objects up first.
+ *
+ * Almost every migration stays inside. One look at the locks and one at the counters tell so; only otherwise the rest, a string until then, is
+ * parsed and planned.
  */
-export function wallsSql(walls: Walls, xid: string): string {
+export function wallsSql(walls: Walls): string {
+  const relations =
+    walls.ownSchemas === undefined
+      ? ''
+      : `or exists (select from unnest(touched) t (relation) where coalesce((select c.relnamespace from pg_class c where c.oid = t.relation), 0) <> all (home))`;
+  return `home := array[${PG_TOAST}, ${(walls.ownSchemas ?? []).map((schema) => `to_regnamespace(${literal(ident(schema))})::oid, `).join('')} pg_my_temp_schema()];
+  if changed ${relations} or ${countersSql(walls)} <> ${literal(walls.counters)}::bigint[] then execute ${literal(closerLook(walls))}; end if;`;
+}
+
+/** The system's own relations have smaller ones. https://github.com/postgres/postgres/blob/master/src/include/access/transam.h */
+const FIRST_NORMAL_OID = 16384;
+/** Schema of every TOAST table but those of temporary tables. */
+const PG_TOAST = 99;
+
+/** Names what was touched outside, if anything was. A function body, so that it is parsed only when it is needed. */
+function closerLook(walls: Walls): string {
   const catalogs = watched(walls);
   const whole = walls.ownSchemas === undefined;
   const relations = whole
     ? ''
     : `select coalesce(array_agg(format('%I.%I (%s)', nspname, relname, ${wordsOf('mode')}) order by nspname, relname) filter (where relname is not null), '{}'), coalesce(bool_or(relname is null), false)
     into escaped, dropped from (${foreignRelations(walls)}) f;`;
-  return `${relations}
-  if exists (select from pg_locks where pid = pg_backend_pid() and locktype = 'object' and mode <> 'AccessShareLock') then
-    select coalesce(array_agg(distinct type || ' ' || identity) filter (where identity is not null), '{}'), dropped or coalesce(bool_or(identity is null), false) into part, dropped from (${foreignObjects(walls)}) f;
-    escaped := escaped || part;
-  end if;
+  return `do $walls$
+declare escaped text[] := '{}'; dropped boolean := false; part text[]; hit int; own_oids oid[]; xid bigint := pg_current_xact_id()::text::bigint;
+begin
+  ${relations}
+  select coalesce(array_agg(distinct type || ' ' || identity) filter (where identity is not null), '{}'), dropped or coalesce(bool_or(identity is null), false) into part, dropped from (${foreignObjects(walls)}) f;
+  escaped := escaped || part;
   if ${countersSql(walls)} <> ${literal(walls.counters)}::bigint[] then
     own_oids := array(select oid from pg_namespace where nspname = any (${list(ownNames(walls))}::name[]) or oid = pg_my_temp_schema());
     for hit in select i from unnest(${countersSql(walls)}, ${literal(walls.counters)}::bigint[]) with ordinality u (a, b, i) where a is distinct from b loop
       execute format(${literal(ROWS_OF_OURS)}, (${list(catalogs.map(labelOf))})[hit], (${list(catalogs.map((it) => it.name))})[hit], (${list(catalogs.map(insideOf))})[hit])
-        into part using own_oids, ${xid}, ${whole};
+        into part using own_oids, xid, ${whole};
       escaped := escaped || coalesce(part, '{}');
     end loop;
   end if;
   ${walls.shared.length ? `escaped := array(select distinct e from unnest(escaped) e where e <> all (${list(walls.shared.map((s) => s.object))}));` : ''}
   if cardinality(escaped) > 0 then raise exception '%', array_to_string(escaped, '; ') using errcode = 'FL002'; end if;
-  ${walls.dropsChecked ? '' : `if dropped then raise exception 'dropped' using errcode = 'FL004'; end if;`}`;
+  ${walls.dropsChecked ? '' : `if dropped then raise exception 'dropped' using errcode = 'FL004'; end if;`}
+end $walls$`;
 }
 
 /** A dropped object, by catalog and oid. */

@@ -112,6 +112,43 @@ it('[F54] a rollback that comes while an up is still on its way fences it: the u
 });
 
 describe('[F55] a down that would lose something', () => {
+  it('[F55] rows that a transaction older than the migration wrote after it are seen', async () => {
+    const scene = await createScene({ '01_notes.js': NOTES, '02_title.js': TITLE });
+    await scene.attempt('up', { migrations: scene.migrations.slice(0, 1), rolloutId: 'r-0' });
+    await scene.sql('create table acme.elsewhere (id int)');
+    const app = scene.client;
+    await app.query('begin; insert into acme.elsewhere values (1)'); // it has its id from here on
+    expect(await scene.attempt()).toMatchObject({ outcome: 'applied' });
+    await app.query(`insert into acme.notes (body, title) values ('late', 'mine'); commit`);
+    expect(await scene.attempt('down')).toMatchObject({
+      outcome: 'rollbackFailed',
+      code: 'FLT_REVERT_REMOVES_DATA',
+      message: expect.stringContaining('notes.title'),
+    });
+  });
+
+  it("[F55] rows that the application wrote while a file outside a transaction was running are seen, and the file's own are not", async () => {
+    const scene = await createScene({
+      '01_filled.js': outside(
+        `await knex.raw('create table filled (id int)'); await knex.raw('insert into filled values (1)'); await knex.transaction((trx) => trx.raw('insert into filled values (2)')); await knex.raw('select from public.gate where open for update');`,
+        `await knex.raw('drop table filled');`,
+      ),
+    });
+    await scene.sql('create table public.gate (open boolean); insert into public.gate values (true)');
+    const shared = [{ object: 'public.gate', maxLock: 'ROW SHARE' }];
+    expect(await scene.attempt('up', {}, { shared })).toMatchObject({ outcome: 'applied' });
+    expect(await scene.attempt('down')).toMatchObject({ outcome: 'rolledBack' });
+    await scene.client.query('begin; select from public.gate for update');
+    const running = scene.attempt('up', { rolloutId: 'r-2' }, { shared });
+    await scene.waiting();
+    await scene.sql('insert into acme.filled values (3)');
+    await scene.client.query('rollback');
+    expect(await running).toMatchObject({ outcome: 'applied' });
+    expect(await scene.attempt('down', { rolloutId: 'r-2' })).toMatchObject({ outcome: 'rollbackFailed', code: 'FLT_REVERT_REMOVES_DATA' });
+    await scene.sql('delete from acme.filled where id = 3');
+    expect(await scene.attempt('down', { rolloutId: 'r-2' })).toMatchObject({ outcome: 'rolledBack' });
+  });
+
   it.each<[string, string, (scene: Scene) => Promise<unknown>, string]>([
     ['rows of an added table', NOTES, (scene) => scene.sql(`insert into acme.notes (body) values ('new')`), 'FLT_REVERT_REMOVES_DATA'],
     [

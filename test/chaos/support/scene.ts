@@ -13,6 +13,7 @@ import type { Client } from 'pg';
 import type { PlannedMigration } from '../../../src/domain/plan.js';
 import type { TenantRef } from '../../../src/domain/tenant.js';
 import type { AttemptInput, AttemptResult, Delta } from '../../../src/postgres/contract.js';
+import type { RunnerOptions } from '../../../src/postgres/runner.js';
 import { createDatabase, createFixture, query, type TestDatabase } from '../../support/postgres.js';
 import { createWire, type Wire } from '../../support/wire.js';
 import { leftovers } from './contents.js';
@@ -39,7 +40,7 @@ export interface Scene {
   /** Starts a process whose connections go through the wire (or directly). */
   process(options?: { readonly direct?: boolean; readonly files?: Record<string, string> }): Promise<RunnerProcess>;
   /** An attempt in this process, past the wire. Tries long enough to outlast what a fault leaves behind for a moment. */
-  attempt(direction?: 'up' | 'down', more?: Partial<AttemptInput>): Promise<AttemptResult>;
+  attempt(direction?: 'up' | 'down', more?: Partial<AttemptInput>, config?: Partial<RunnerOptions>): Promise<AttemptResult>;
   readonly deltas: Map<string, Delta>;
   readonly migrations: readonly PlannedMigration[];
   sql<T extends Record<string, unknown>>(sql: string, values?: unknown[]): Promise<T[]>;
@@ -146,15 +147,21 @@ export async function createScene(files: Record<string, string>, kind: 'schema' 
     wire,
     client: await db.client(),
     process: start,
-    attempt: (direction = 'up', more = {}) =>
-      fixture.attempt(tenant, direction, {
+    attempt: async (direction = 'up', more = {}, config) => {
+      const own = config ? createFixture(db.url, {}, { ...config, engine: fixture.engine }) : fixture;
+      for (const [name, delta] of deltas) own.deltas.set(name, delta);
+      if (config) cleanup.push(() => own.close());
+      const result = await own.attempt(tenant, direction, {
         ...DEFAULTS,
         quickTries: 60,
         fenceFirst: true,
         takeOver: true,
         canary: direction === 'up',
         ...more,
-      }),
+      });
+      for (const [name, delta] of own.deltas) deltas.set(name, delta);
+      return result;
+    },
     deltas,
     migrations,
     sql: (sql, values) => query(db.url, sql, values),

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Delta } from '../../../src/postgres/contract.js';
 import { diffLines, type Fingerprint, invert, netDelta, objectOf, readFingerprint, sameDelta } from '../../../src/postgres/fingerprint.js';
 import { createBookkeeping } from '../../../src/postgres/ledger.js';
-import { writtenSince } from '../../../src/postgres/rows-written.js';
+import { type Moment, writtenSince } from '../../../src/postgres/rows-written.js';
 import { verifyDelta } from '../../../src/postgres/verify.js';
 import { createDatabase, ident, type TestDatabase } from '../../support/postgres.js';
 
@@ -353,18 +353,18 @@ describe('verification against the delta of the canaries', () => {
 
 describe('rows written since a migration', () => {
   /** Runs the migration and answers its delta, and the counter as the runner records it: one above every id that it used. */
-  async function migrate(schema: string, ddl: string): Promise<{ delta: Delta; counter: bigint }> {
+  async function migrate(schema: string, ddl: string): Promise<{ delta: Delta } & Moment> {
     const before = (await read(schema)).lines;
     await client.query(`begin; set local search_path to ${ident(schema)}`);
     await client.query(ddl);
     const { rows } = await client.query<{ own: string }>('select pg_current_xact_id()::text as own');
     await client.query('commit');
-    return { delta: diffLines(before, (await read(schema)).lines), counter: BigInt(rows[0]!.own) + 1n };
+    return { delta: diffLines(before, (await read(schema)).lines), counter: String(BigInt(rows[0]!.own) + 1n), ours: [], running: [] };
   }
-  async function written(schema: string, migration: { delta: Delta; counter: bigint }): Promise<readonly string[]> {
+  async function written(schema: string, migration: { delta: Delta } & Moment): Promise<readonly string[]> {
     await client.query(`begin; set local search_path to ${ident(schema)}; select pg_current_xact_id()`);
     try {
-      return await writtenSince(client, schema, migration.delta, migration.counter);
+      return await writtenSince(client, schema, migration.delta, migration);
     } finally {
       await client.query('rollback');
     }
