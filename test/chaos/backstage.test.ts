@@ -1,0 +1,63 @@
+/** A published project's migrations, while workers are killed every two seconds. */
+
+import { afterEach, expect, it } from 'vitest';
+import { withKnex } from '../support/backstage.js';
+import {
+  closeBackstage,
+  createBackstage,
+  createDatabase,
+  inexact,
+  knexBuilds,
+  rolledBack,
+  startedAndApplied,
+} from '../support/backstage-fleet.js';
+import { catalogOf } from '../support/catalog.js';
+import type { FleetFixture } from '../support/fleet.js';
+
+afterEach(closeBackstage);
+
+/** Two workers, of which the older one is killed every two seconds and replaced. Answers what stops it, and how many it killed. */
+async function killing(fleet: FleetFixture) {
+  const workers = [await fleet.worker(), await fleet.worker()];
+  let over = false;
+  let killed = 0;
+  const loop = (async () => {
+    while (!over) {
+      await new Promise((done) => setTimeout(done, 2_000)); // the rhythm of the kills, not a wait for anything
+      if (over) break;
+      const [oldest] = workers.splice(0, 1);
+      oldest!.process.kill('SIGKILL');
+      killed++;
+      workers.push(await fleet.worker());
+    }
+  })();
+  return {
+    async stop() {
+      over = true;
+      await loop;
+      return killed;
+    },
+  };
+}
+
+it('its 45 migrations go forth and back over five tenant databases as if nobody had been killed', async () => {
+  const databases = await Promise.all(Array.from({ length: 5 }, createDatabase));
+  const admin = await createDatabase();
+  const places = databases.map(({ url }, i) => ({ id: `d${i}`, url, schema: 'public' }));
+  const { fleet, directory, files } = await createBackstage({
+    hosts: { h1: { schemas: [], url: admin.url } },
+    tenants: `[fromList([${databases.map(({ name }, i) => `{ id: 'd${i}', host: 'h1', database: '${name}', schema: 'public' }`)}])]`,
+  });
+  const first = await Promise.all(places.map((place) => catalogOf(place.url, place.schema)));
+  const killer = await killing(fleet);
+  await startedAndApplied(fleet, 5);
+  const expected = await knexBuilds(directory);
+  for (const place of places) {
+    expect(await catalogOf(place.url, place.schema)).toEqual(expected);
+    const [done, pending] = await withKnex(place.url, directory, undefined, (db) => db.migrate.list());
+    expect(done.map((it: { name: string }) => it.name)).toEqual(files);
+    expect(pending).toEqual([]);
+  }
+  expect(await rolledBack(fleet, places, first, files)).toEqual([inexact]);
+  expect(await killer.stop()).toBeGreaterThan(3);
+});
