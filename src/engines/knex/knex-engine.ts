@@ -34,7 +34,7 @@ export function createKnexEngine(options: KnexEngineOptions): MigrationEngine {
       const gate = statementGate(on, file.name);
       const knex = pinnedKnex(on.client, {
         serverVersion: on.serverVersion,
-        hooks: { insideTransaction: file.transactional, answerWithinMs: on.answerWithinMs, around: gate.around },
+        hooks: { insideTransaction: file.transactional, answerWithinMs: on.answerWithinMs, isSending: gate.isSending, around: gate.around },
         knex: {
           ...(options.wrapIdentifier ? { wrapIdentifier: options.wrapIdentifier } : {}),
           ...(options.postProcessResponse ? { postProcessResponse: options.postProcessResponse } : {}),
@@ -83,6 +83,7 @@ function statementGate(on: RunOnTenant, migration: string) {
   return {
     around,
     statements: () => statements,
+    isSending: () => inFlight > 0,
     seal: () => {
       sealed = true;
     },

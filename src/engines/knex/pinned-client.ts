@@ -41,6 +41,8 @@ export interface PinnedHooks {
   readonly insideTransaction: boolean;
   /** After so long without an answer the connection counts as lost. */
   readonly answerWithinMs: number | undefined;
+  /** A statement is on its way: whoever waits for the handle waits for the server, not for the migration. */
+  readonly isSending: () => boolean;
   /** Takes the place of sending one statement; what it answers is what Knex gets. `streams`: its rows go into a stream. */
   readonly around: <Answer>(query: Query, streams: boolean, send: () => Promise<Answer>) => Promise<Answer>;
 }
@@ -111,7 +113,7 @@ const standIn = () => ({
 });
 
 /** Shaped like the pool that Knex expects, over one connection: first come, first served, and an end to waiting. */
-function onlyConnection(acquireTimeoutMs: number) {
+function onlyConnection(acquireTimeoutMs: number, isSending: () => boolean) {
   let busy = false;
   const waiting: (() => void)[] = [];
   const client = standIn();
@@ -123,10 +125,15 @@ function onlyConnection(acquireTimeoutMs: number) {
           resolve(client);
         };
         if (!busy) return grant();
-        const timer = setTimeout(() => {
+        const giveUp = () => {
+          if (isSending()) {
+            timer = setTimeout(giveUp, acquireTimeoutMs);
+            return;
+          }
           waiting.splice(waiting.indexOf(next), 1);
           reject(new FlotillaError('FLT_HANDLE_BUSY', 'The migration used its Knex handle while a transaction of its own was open.'));
-        }, acquireTimeoutMs);
+        };
+        let timer = setTimeout(giveUp, acquireTimeoutMs);
         const next = () => {
           clearTimeout(timer);
           grant();
@@ -168,7 +175,7 @@ export function pinnedKnex(client: Client, options: PinnedOptions): KnexHandle {
   const config = {
     ...options.knex,
     client: PinnedClient as unknown as typeof KnexHandle.Client,
-    connectionPool: onlyConnection(options.acquireTimeoutMs ?? 5_000),
+    connectionPool: onlyConnection(options.acquireTimeoutMs ?? 5_000, options.hooks.isSending),
     version: options.serverVersion || '15.0',
     log: SILENT,
   };

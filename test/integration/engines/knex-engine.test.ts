@@ -358,6 +358,25 @@ describe('a migration', () => {
     expect(await failureOf(run(engine))).toMatchObject({ code: 'FLT_CONNECTION_ESCAPE' });
   });
 
+  it('has no statement get past the checks through the raw connection of its handle', async () => {
+    const engine = engineOf({
+      'a.js': `exports.up = async (knex) => { const raw = await knex.client.acquireConnection(); await raw.query('create table past ()'); };`,
+    });
+    expect(await failureOf(run(engine))).toMatchObject({ code: 'FLT_CONNECTION_ESCAPE' });
+    expect(await tables()).toEqual([]);
+  });
+
+  it('waits for its handle as long as a statement of its own takes', async () => {
+    const engine = engineOf(
+      {
+        'a.js': `exports.config = { transaction: false }; exports.up = (knex) => Promise.all([knex.raw('select pg_sleep(0.3)'), knex.raw('create table made ()')]);`,
+      },
+      { acquireTimeoutMs: 50 },
+    );
+    await run(engine);
+    expect(await tables()).toEqual(['made']);
+  });
+
   it('that waits for its own handle inside a transaction of its own is told so', async () => {
     const engine = engineOf(
       {
