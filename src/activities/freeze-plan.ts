@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-import { countHosts, countPositions, countStates, pendingTenants, placeTenants, setStates, stagedIds } from '../control/plan-tenants.js';
+import { countHosts, countPositions, countStates, setStates, stagedIds } from '../control/plan-tenants.js';
 import { storeSummary } from '../control/plans.js';
 import { unclearTenants } from '../control/rollout-tenants.js';
 import { canonicalJson } from '../domain/canonical-json.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { Finding, PlannedMigration, PlanSummary } from '../domain/plan.js';
 import { type ResolvedStrategy, resolveStrategy } from '../domain/resolve-strategy.js';
-import { planWaves } from '../domain/wave-plan.js';
 import type { MigrationFile } from '../engines/engine.js';
 import type { PlanInput } from '../workflows/messages.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
+import { placeWaves } from './place-waves.js';
 import { mergeFindings } from './scan-findings.js';
 
 type FreezeInput = Parameters<Activities['freezePlan']>[0];
@@ -32,12 +32,12 @@ export const createFreezePlan =
     const strategyOf = (pending: number) => strategyFor(deps, input, pending);
     const excluded = strategyOf(0).exclude;
     if (excluded.length) await setStates(deps.control, input.planId, excluded, 'skipped', 'excluded by the strategy');
-    const pending = await pendingTenants(deps.control, input.planId);
-    const strategy = strategyOf(pending.length);
-    const waves = planWaves({ pending, hosts: deps.fleet.hosts, strategy, planId: input.planId });
-    if (input.mode !== 'scan') findings.push(...waves.findings);
-    if (strategy.unmatched === 'ignore' && waves.unmatched.length)
-      await setStates(deps.control, input.planId, waves.unmatched, 'skipped', 'no wave selects it');
+    const strategy = strategyOf((await countStates(deps.control, input.planId)).pending ?? 0);
+    const waves =
+      input.mode === 'scan'
+        ? undefined
+        : await placeWaves(deps, { hosts: deps.fleet.hosts, strategy, planId: input.planId }, strategy.unmatched === 'ignore');
+    findings.push(...(waves?.findings ?? []));
 
     const counts = await countStates(deps.control, input.planId);
     const total = Object.values(counts).reduce((n, count) => n + (count ?? 0), 0);
@@ -57,13 +57,12 @@ export const createFreezePlan =
       environment: deps.fleet.environment ?? 'development',
       to,
       migrations,
-      waves: input.mode === 'scan' ? [] : waves.waves,
-      policy: { ...strategy.policy, ...(waves.maxFailures === undefined ? {} : { maxFailures: waves.maxFailures }) },
+      waves: waves?.waves ?? [],
+      policy: { ...strategy.policy, ...(waves?.maxFailures === undefined ? {} : { maxFailures: waves.maxFailures }) },
     };
     const digest = createHash('sha256')
-      .update(canonicalJson({ ...content, placements: waves.placements }))
+      .update(canonicalJson({ ...content, placement: waves?.placement ?? null }))
       .digest('hex');
-    if (frozen) await placeTenants(deps.control, input.planId, waves.placements);
     const summary: PlanSummary = {
       ...content,
       planId: input.planId,

@@ -73,7 +73,7 @@ export const planDocument = z.object({
       canary: z.boolean(),
       tenants: count,
       hosts: count,
-      perHost: z.array(z.object({ host: z.string(), cell: z.string(), tenants: count, window: count })),
+      perHost: z.array(z.object({ host: z.string(), cell: z.string(), tenants: count, window: count, limit: count })),
       canaries: z.array(canary),
       maxFailures: count,
       maxConcurrency: count,

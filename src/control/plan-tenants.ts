@@ -1,6 +1,8 @@
 /** The tenants of a plan: staged by discovery, completed by the scan, placed into waves when the plan is frozen. All in bulk. */
 
+import type { Candidate } from '../domain/canaries.js';
 import type { Lifecycle, TenantRef, TenantState, Totals } from '../domain/tenant.js';
+import type { Placed } from '../domain/wave-plan.js';
 import { ask, type ControlPool } from './control-pool.js';
 
 /** Replaces what this cell staged before, so that a repeat stages once. Answers ids that another cell staged already. */
@@ -109,22 +111,22 @@ export async function storeScan(pool: ControlPool, planId: string, scanned: read
   }
 }
 
-export interface PendingTenant {
-  readonly id: string;
-  readonly host: string;
-  readonly cell: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly applied: number;
-}
+const PENDING_PAGE = 2_000;
 
-/** All pending tenants, by id: the material of the waves. */
-export async function pendingTenants(pool: ControlPool, planId: string): Promise<readonly PendingTenant[]> {
-  const rows = await ask<{ tenant_id: string; host: string; cell: string; labels: Record<string, string>; applied: number }>(
-    pool,
-    `select tenant_id, host, cell, labels, applied from plan_tenant where plan_id = $1 and state = 'pending' order by tenant_id`,
-    [planId],
-  );
-  return rows.map((row) => ({ id: row.tenant_id, host: row.host, cell: row.cell, labels: row.labels, applied: row.applied }));
+/** The pending tenants by id, page by page: the material of the waves. */
+export async function* pendingPages(pool: ControlPool, planId: string): AsyncGenerator<readonly Candidate[]> {
+  for (let after = '', full = true; full; ) {
+    const rows = await ask<{ tenant_id: string; host: string; cell: string; labels: Record<string, string>; position: string | null }>(
+      pool,
+      `select tenant_id, host, cell, labels, position from plan_tenant
+       where plan_id = $1 and state = 'pending' and tenant_id > $2 order by tenant_id limit $3`,
+      [planId, after, PENDING_PAGE],
+    );
+    full = rows.length === PENDING_PAGE;
+    after = rows.at(-1)?.tenant_id ?? after;
+    if (rows.length > 0)
+      yield rows.map(({ tenant_id, position, ...row }) => ({ id: tenant_id, ...row, ...(position === null ? {} : { position }) }));
+  }
 }
 
 export async function countStates(pool: ControlPool, planId: string): Promise<Partial<Totals>> {
@@ -172,23 +174,25 @@ export async function stagedIds(pool: ControlPool, planId: string, ids: readonly
   return rows.map((row) => row.tenant_id);
 }
 
-export interface Placement {
-  readonly id: string;
-  readonly wave: number;
-  /** Position within its wave and host, from 0. */
-  readonly ordinal: number;
+/** Puts a page of tenants into their groups, which `numberWaves` turns into waves. */
+export async function placeTenants(pool: ControlPool, planId: string, placed: readonly Placed[]): Promise<void> {
+  await ask(
+    pool,
+    `update plan_tenant t set wave = p.wave, ordinal = p.ordinal
+     from unnest($2::text[], $3::int[], $4::int[]) p (id, wave, ordinal) where t.plan_id = $1 and t.tenant_id = p.id`,
+    [planId, placed.map((p) => p.id), placed.map((p) => p.group), placed.map((p) => p.ordinal)],
+  );
 }
 
-export async function placeTenants(pool: ControlPool, planId: string, placements: readonly Placement[]): Promise<void> {
-  for (let from = 0; from < placements.length; from += 10_000) {
-    const page = placements.slice(from, from + 10_000);
+/** Groups without tenants are no waves: those after them move up. */
+export async function numberWaves(pool: ControlPool, planId: string, waveOf: readonly (number | undefined)[]): Promise<void> {
+  const moved = waveOf.flatMap((wave, group) => (wave === undefined || wave === group ? [] : [{ group, wave }]));
+  if (moved.length)
     await ask(
       pool,
-      `update plan_tenant t set wave = p.wave, ordinal = p.ordinal
-       from unnest($2::text[], $3::int[], $4::int[]) p (id, wave, ordinal) where t.plan_id = $1 and t.tenant_id = p.id`,
-      [planId, page.map((p) => p.id), page.map((p) => p.wave), page.map((p) => p.ordinal)],
+      `update plan_tenant t set wave = m.wave from unnest($2::int[], $3::int[]) m (was, wave) where t.plan_id = $1 and t.wave = m.was`,
+      [planId, moved.map((it) => it.group), moved.map((it) => it.wave)],
     );
-  }
 }
 
 /** Marks tenants of a plan that no wave will hold: excluded, held back. */

@@ -3,6 +3,10 @@
  * beyond the second the rollout stops. Single samples decide little: each step away from `pass`, and back, takes several in a row.
  */
 
+/** When a gate is looked at: before a wave, while it runs, and while it bakes. */
+export const GATE_PHASES = ['pre', 'during', 'bake'] as const;
+export type GatePhase = (typeof GATE_PHASES)[number];
+
 export const GATE_VERDICTS = [
   'pass', // within its limits
   'throttle', // beyond the first limit: speed is halved and does not grow

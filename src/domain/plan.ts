@@ -1,6 +1,12 @@
 /** The frozen answer to "what exactly would happen". Shapes shared by the planner, the workflows, the client and the CLI. */
 
+import type { GateSpec } from '../spec/gates.js';
+import type { GateLimits, GatePhase } from './gates.js';
+import type { HostCheck } from './host-checks.js';
 import type { Totals } from './tenant.js';
+import type { SameErrorThreshold } from './wave/same-error.js';
+import type { Ramp } from './wave/speed.js';
+import type { Window } from './windows.js';
 
 /** One migration as the plan pins it. */
 export interface PlannedMigration {
@@ -37,6 +43,28 @@ export interface WaveHost {
   readonly tenants: number;
   /** Lists in flight on this host, at most. */
   readonly window: number;
+  /** The host's own `maxConcurrency`: `speed` cannot raise the window above it. */
+  readonly limit: number;
+}
+
+/** A condition that the rollout must meet. Addresses and headers are references or plain addresses: the worker resolves them. */
+export interface PlannedGate {
+  readonly name: string;
+  readonly type: GateSpec['type'];
+  /** `host`: asked on every host of the wave; `fleet`: asked once. */
+  readonly scope: 'host' | 'fleet';
+  readonly phases: readonly GatePhase[];
+  readonly intervalMs: number;
+  readonly limits: GateLimits;
+  /** Is shown and acts on nothing. */
+  readonly dryRun: boolean;
+  readonly check?: HostCheck;
+  readonly query?: string;
+  readonly url?: string;
+  readonly field?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Hosts where it could not be read when the plan was made: it is off there. */
+  readonly off: readonly { readonly host: string; readonly why: string }[];
 }
 
 export interface PlannedWave {
@@ -76,22 +104,34 @@ export interface PlanTotals {
   readonly blocked: number;
 }
 
+export type OnBreach = 'rollbackWave' | 'rollbackRollout' | 'halt' | 'continue';
+
 /** Resolved rules of a rollout; durations in ms, percentages already counted out. */
 export interface RolloutPolicy {
   readonly strategy: string;
-  readonly onBreach: 'rollbackWave' | 'rollbackRollout' | 'halt' | 'continue';
+  readonly onBreach: OnBreach;
+  readonly onGateFail: Exclude<OnBreach, 'continue'>;
   readonly onTenantFailure: 'park';
   /** Over the whole rollout; undefined = only the waves' own limits. */
   readonly maxFailures?: number;
+  /** Halts under tolerance; undefined: off. */
+  readonly sameError?: SameErrorThreshold;
+  /** Slow start of each host. */
+  readonly ramp: Ramp;
   readonly finalBakeMs: number;
   readonly approvalTimeoutMs: number;
+  readonly approvalOnTimeout: 'halt' | 'abort';
+  readonly gates: readonly PlannedGate[];
+  readonly windows: readonly Window[];
+  readonly deadlines: { readonly waveMs?: number; readonly progressMs: number };
+  readonly membership: 'snapshot' | 'catchUp';
   readonly retry: {
     readonly quickTries: number;
     readonly maxAttempts: number;
     readonly minBackoffMs: number;
     readonly maxBackoffMs: number;
   };
-  readonly timeouts: { readonly lockMs: number; readonly statementMs: number; readonly idleMs: number };
+  readonly timeouts: { readonly lockMs: number; readonly statementMs: number; readonly idleMs: number; readonly tenantMs?: number };
   readonly outOfOrder: 'refuse' | 'allow';
 }
 

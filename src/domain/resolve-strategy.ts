@@ -2,7 +2,8 @@
 
 import ms from 'ms';
 import type { IntOrPercent, Preset, StrategySpec, WaveSpec } from '../spec/strategy.js';
-import type { RolloutPolicy } from './plan.js';
+import type { OnBreach, RolloutPolicy } from './plan.js';
+import { planGates } from './planned-gates.js';
 
 export interface ResolvedWave {
   readonly name: string;
@@ -19,6 +20,8 @@ export interface ResolvedWave {
 export interface ResolvedCanary {
   /** Tenants at most; undefined: one per host. */
   readonly count?: number;
+  /** What they shall differ in; undefined: the usual things. */
+  readonly stratifyBy?: readonly string[];
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly seed?: string;
@@ -46,7 +49,7 @@ export interface StrategyRequest {
   /** Every bake is 0. */
   readonly noBake: boolean;
   /** Goes before the strategy's own. */
-  readonly onBreach?: RolloutPolicy['onBreach'];
+  readonly onBreach?: OnBreach;
 }
 
 const MINUTE = 60_000;
@@ -108,9 +111,27 @@ export function resolveStrategy(request: StrategyRequest): ResolvedStrategy {
     policy: {
       strategy: label,
       onBreach: request.onBreach ?? spec.onBreach ?? 'rollbackWave',
+      onGateFail: spec.onGateFail ?? 'halt',
       onTenantFailure: 'park',
+      ...(spec.sameErrorThreshold === false ? {} : { sameError: spec.sameErrorThreshold ?? { count: 5, window: 20 } }),
+      ramp: { initial: spec.ramp?.initial ?? 1, factor: spec.ramp?.factor ?? 2 },
       finalBakeMs: request.noBake ? 0 : time(spec.finalBakeTime, 0),
       approvalTimeoutMs: time(spec.approval?.timeout, 72 * 60 * MINUTE),
+      approvalOnTimeout: spec.approval?.onTimeout ?? 'halt',
+      gates: planGates(spec.gates ?? []),
+      windows: (spec.windows ?? []).map((window) => ({
+        kind: window.kind,
+        schedule: window.schedule,
+        durationMs: time(window.duration, 0),
+        timeZone: window.timeZone ?? 'UTC',
+        ...(window.selector ? { selector: window.selector } : {}),
+        onClose: window.onClose ?? 'finish',
+      })),
+      deadlines: {
+        ...(spec.deadlines?.wave === undefined ? {} : { waveMs: time(spec.deadlines.wave, 0) }),
+        progressMs: time(spec.deadlines?.progress, 30 * MINUTE),
+      },
+      membership: spec.membership ?? 'catchUp',
       retry: {
         quickTries: spec.retry?.quickTries ?? 3,
         maxAttempts: spec.retry?.maxAttempts ?? 10,
@@ -121,6 +142,7 @@ export function resolveStrategy(request: StrategyRequest): ResolvedStrategy {
         lockMs: time(spec.timeouts?.lock, 500),
         statementMs: time(spec.timeouts?.statement, 15 * MINUTE),
         idleMs: time(spec.timeouts?.idle, 30_000),
+        ...(spec.timeouts?.tenant === undefined ? {} : { tenantMs: time(spec.timeouts.tenant, 0) }),
       },
       outOfOrder: spec.outOfOrder ?? 'refuse',
     },
@@ -129,6 +151,7 @@ export function resolveStrategy(request: StrategyRequest): ResolvedStrategy {
         ? false
         : {
             ...(canary.count === undefined ? {} : { count: canary.count }),
+            ...(canary.stratifyBy === undefined ? {} : { stratifyBy: canary.stratifyBy }),
             include: canary.include ?? [],
             exclude: canary.exclude ?? [],
             ...(canary.seed === undefined ? {} : { seed: canary.seed }),

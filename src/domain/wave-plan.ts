@@ -1,105 +1,177 @@
-/** Who goes in which wave: canaries first, then the waves in order, first match wins. Pure; the same input gives the same plan. */
+/**
+ * Who goes in which wave: canaries first, then the waves in order, first match wins. Pure; the same tenants in the same order give the same
+ * plan. The planner sees the pending tenants twice, page by page, so that what it holds does not grow with the fleet.
+ */
 
 import type { IntOrPercent } from '../spec/strategy.js';
+import { CanaryChoice, type Candidate, type SizeMarks, STRATIFY_BY } from './canaries.js';
 import type { Canary, Finding, PlannedWave, WaveHost } from './plan.js';
 import type { ResolvedStrategy, ResolvedWave } from './resolve-strategy.js';
-import { seededOrder } from './seeded.js';
-import { matchesSelector, type Selectable } from './selectors.js';
-
-export interface Candidate extends Selectable {
-  readonly cell: string;
-}
+import { matchesSelector } from './selectors.js';
 
 /** A tenant's place: its position among the tenants of its wave and host, from 0. */
 export interface Placed {
   readonly id: string;
-  readonly wave: number;
+  /** Number of the group, see `WavePlan.waveOf`. */
+  readonly group: number;
   readonly ordinal: number;
 }
 
 export interface WavePlanRequest {
-  readonly pending: readonly Candidate[];
   readonly hosts: Readonly<Record<string, { readonly maxConcurrency?: number }>>;
   readonly strategy: ResolvedStrategy;
   /** Seeds the choice of canaries, so that it rotates between rollouts and stays within one. */
   readonly planId: string;
+  readonly sizes?: SizeMarks;
+  /** The first wave waits for approval, too. */
+  readonly approveFirst?: boolean;
 }
 
 export interface WavePlan {
   readonly waves: readonly PlannedWave[];
-  readonly placements: readonly Placed[];
+  /** Index of the wave that each group of placements became; undefined: nobody is in it. */
+  readonly waveOf: readonly (number | undefined)[];
   readonly findings: readonly Finding[];
-  /** Pending tenants that no wave selects; none when `unmatched` is `remainder`. */
-  readonly unmatched: readonly string[];
   /** Failures that the whole rollout bears. */
   readonly maxFailures?: number;
 }
 
-const MAX_CANARIES = 20;
+/** What a host bears at once when its config does not say. */
+export const HOST_CONCURRENCY = 8;
 
 /** An integer as it is; a percentage of the whole, rounded down. */
 export function resolveCount(value: IntOrPercent, whole: number): number {
   return typeof value === 'number' ? value : Math.floor((Number.parseFloat(value) * whole) / 100 + 1e-9);
 }
 
-export function planWaves(request: WavePlanRequest): WavePlan {
-  const { strategy } = request;
-  const findings: Finding[] = [];
-  const canaries = chooseCanaries(request);
-  const chosen = new Set(canaries.map(({ tenant }) => tenant));
-  let left = request.pending.filter((tenant) => !chosen.has(tenant.id));
-  const afterCanaries = left;
-  const groups: { readonly wave: ResolvedWave; readonly tenants: readonly Candidate[]; readonly canary: boolean }[] = [];
-  if (strategy.canary && canaries.length > 0)
-    groups.push({
-      wave: { name: 'canary', maxFailures: 0, minFailures: 0, maxConcurrency: 1, maxConcurrencyPerHost: 1, bakeMs: strategy.canary.bakeMs },
-      tenants: canaries.map(({ tenant }) => request.pending.find((it) => it.id === tenant)!),
-      canary: true,
-    });
-  else if (strategy.canary && request.pending.length > 0)
-    findings.push({
-      severity: 'error',
-      code: 'FLT_NO_CANARY',
-      message: `None of the ${request.pending.length} pending tenants may be a canary.`,
-      tenants: request.pending.length,
-    });
-  for (const wave of strategy.waves) {
-    const fits = (tenant: Candidate) => !wave.selector || matchesSelector(wave.selector, tenant);
-    const matching = left.filter(fits);
-    // A percentage is of what the selector means, not of what earlier waves left of it
-    const size = wave.size === undefined ? matching.length : atLeastOne(wave.size, afterCanaries.filter(fits).length);
-    const tenants = matching.slice(0, size);
-    const taken = new Set(tenants.map((tenant) => tenant.id));
-    left = left.filter((tenant) => !taken.has(tenant.id));
-    if (tenants.length > 0) groups.push({ wave, tenants, canary: false });
-  }
-  let unmatched: readonly string[] = left.map((tenant) => tenant.id);
-  if (left.length > 0 && strategy.unmatched === 'remainder') {
-    groups.push({ wave: { ...strategy.waves.at(-1)!, name: 'remainder' }, tenants: left, canary: false });
-    unmatched = [];
-  } else if (left.length > 0 && strategy.unmatched === 'error')
-    findings.push({
-      severity: 'error',
-      code: 'FLT_UNMATCHED_TENANTS',
-      message: `${left.length} pending tenants are in no wave.`,
-      tenants: left.length,
-      sample: unmatched.slice(0, 5),
-    });
+interface Group {
+  readonly wave: ResolvedWave;
+  readonly canary: boolean;
+  /** Tenants at most. */
+  size: number;
+  tenants: number;
+  readonly hosts: Map<string, { readonly cell: string; tenants: number }>;
+}
 
-  const placements: Placed[] = [];
-  const waves = groups.map(({ wave, tenants, canary }, index): PlannedWave => {
-    const hosts = byHost(request, wave, tenants);
-    for (const { host } of hosts)
-      tenants
-        .filter((tenant) => tenant.host === host)
-        .forEach((tenant, ordinal) => void placements.push({ id: tenant.id, wave: index, ordinal }));
-    const resolved = resolveCount(wave.maxFailures, tenants.length);
+const SAMPLE = 5;
+
+/** First `see` every pending tenant, then `choose`, then `place` every one again in the same order, then `finish`. */
+export class WavePlanner {
+  readonly #request: WavePlanRequest;
+  readonly #choice: CanaryChoice | undefined;
+  /** Pending tenants that each wave's selector fits, canaries too. */
+  readonly #matching: number[];
+  #pending = 0;
+  #canaries: readonly Canary[] = [];
+  #chosen = new Set<string>();
+  #groups: Group[] = [];
+  #unmatched = 0;
+  #sample: string[] = [];
+
+  constructor(request: WavePlanRequest) {
+    this.#request = request;
+    const { canary, waves } = request.strategy;
+    this.#matching = waves.map(() => 0);
+    if (canary)
+      this.#choice = new CanaryChoice(
+        { ...canary, seed: canary.seed ?? request.planId, stratifyBy: canary.stratifyBy ?? STRATIFY_BY },
+        request.sizes,
+      );
+  }
+
+  see(page: readonly Candidate[]): void {
+    this.#pending += page.length;
+    for (const tenant of page) {
+      this.#choice?.see(tenant);
+      this.#request.strategy.waves.forEach((wave, index) => {
+        if (fits(wave, tenant)) this.#matching[index]!++;
+      });
+    }
+  }
+
+  choose(): void {
+    const { strategy } = this.#request;
+    const chosen = this.#choice?.choose();
+    this.#canaries = chosen?.canaries ?? [];
+    this.#chosen = new Set(this.#canaries.map(({ tenant }) => tenant));
+    const group = (wave: ResolvedWave, size: number, canary = false): Group => ({ wave, canary, size, tenants: 0, hosts: new Map() });
+    if (strategy.canary) {
+      const { bakeMs } = strategy.canary;
+      const limits = { maxFailures: 0, minFailures: 0, maxConcurrency: 1, maxConcurrencyPerHost: 1, bakeMs };
+      this.#groups.push(group({ name: 'canary', ...limits }, this.#chosen.size, true));
+    }
+    strategy.waves.forEach((wave, index) => {
+      // A percentage is of what the selector means, not of what earlier waves left of it
+      const matching = this.#matching[index]! - (chosen?.tenants.filter((tenant) => fits(wave, tenant)).length ?? 0);
+      this.#groups.push(group(wave, wave.size === undefined ? matching : atLeastOne(wave.size, matching)));
+    });
+    if (strategy.unmatched === 'remainder') this.#groups.push(group({ ...strategy.waves.at(-1)!, name: 'remainder' }, this.#pending));
+  }
+
+  /** Answers the places, and who has none. */
+  place(page: readonly Candidate[]): { readonly placed: readonly Placed[]; readonly unmatched: readonly string[] } {
+    const placed: Placed[] = [];
+    const unmatched: string[] = [];
+    for (const tenant of page) {
+      const number = this.#groups.findIndex((group) => this.#takes(group, tenant));
+      const group = this.#groups[number];
+      if (!group) {
+        unmatched.push(tenant.id);
+        continue;
+      }
+      group.tenants++;
+      const host = group.hosts.get(tenant.host) ?? { cell: tenant.cell, tenants: 0 };
+      group.hosts.set(tenant.host, host);
+      placed.push({ id: tenant.id, group: number, ordinal: host.tenants++ });
+    }
+    this.#unmatched += unmatched.length;
+    this.#sample = [...this.#sample, ...unmatched].slice(0, SAMPLE);
+    return { placed, unmatched };
+  }
+
+  #takes(group: Group, tenant: Candidate): boolean {
+    if (this.#chosen.has(tenant.id)) return group.canary;
+    if (group.canary || group.tenants >= group.size) return false;
+    return group.wave.name === 'remainder' || fits(group.wave, tenant);
+  }
+
+  finish(): WavePlan {
+    const { strategy } = this.#request;
+    const findings: Finding[] = [];
+    if (strategy.canary && this.#canaries.length === 0 && this.#pending > 0)
+      findings.push({
+        severity: 'error',
+        code: 'FLT_NO_CANARY',
+        message: `None of the ${this.#pending} pending tenants may be a canary.`,
+        tenants: this.#pending,
+      });
+    if (this.#unmatched > 0 && strategy.unmatched === 'error')
+      findings.push({
+        severity: 'error',
+        code: 'FLT_UNMATCHED_TENANTS',
+        message: `${this.#unmatched} pending tenants are in no wave.`,
+        tenants: this.#unmatched,
+        sample: this.#sample,
+      });
+    const filled = this.#groups.filter((group) => group.tenants > 0);
+    return {
+      waves: filled.map((group, index) => this.#wave(group, index, filled[index - 1]?.canary ?? false, findings)),
+      waveOf: this.#groups.map((group) => (group.tenants > 0 ? filled.indexOf(group) : undefined)),
+      findings,
+      ...(strategy.maxFailures === undefined ? {} : { maxFailures: resolveCount(strategy.maxFailures, this.#pending) }),
+    };
+  }
+
+  #wave(group: Group, index: number, afterCanary: boolean, findings: Finding[]): PlannedWave {
+    const { wave, canary, tenants } = group;
+    const hosts = [...group.hosts].map(([host, of]) => waveHost(host, of, wave, this.#request));
+    const resolved = resolveCount(wave.maxFailures, tenants);
     const maxFailures = typeof wave.maxFailures === 'string' ? Math.max(resolved, wave.minFailures) : resolved;
     if (typeof wave.maxFailures === 'string' && maxFailures === 0 && !isZero(wave.maxFailures))
       findings.push({
         severity: 'warning',
         code: 'FLT_TOLERANCE_ZERO',
-        message: `Wave "${wave.name}": ${wave.maxFailures} of ${tenants.length} tenants is 0, so the first failure halts it.`,
+        message: `Wave "${wave.name}": ${wave.maxFailures} of ${tenants} tenants is 0, so the first failure halts it.`,
       });
     const inFlight = Math.min(
       wave.maxConcurrency,
@@ -109,24 +181,21 @@ export function planWaves(request: WavePlanRequest): WavePlan {
       index,
       name: wave.name,
       canary,
-      tenants: tenants.length,
+      tenants,
       hosts,
-      canaries: canary ? canaries : [],
+      canaries: canary ? this.#canaries : [],
       maxFailures,
       maxConcurrency: wave.maxConcurrency,
-      worstCaseFailures: Math.min(tenants.length, canary ? maxFailures + 1 : maxFailures + inFlight),
+      worstCaseFailures: Math.min(tenants, canary ? maxFailures + 1 : maxFailures + inFlight),
       bakeMs: wave.bakeMs,
-      approval: needsApproval(strategy.approval, wave.name, index, groups[index - 1]?.canary ?? false),
+      approval:
+        (index === 0 && (this.#request.approveFirst ?? false)) ||
+        needsApproval(this.#request.strategy.approval, wave.name, index, afterCanary),
     };
-  });
-  return {
-    waves,
-    placements,
-    findings,
-    unmatched,
-    ...(strategy.maxFailures === undefined ? {} : { maxFailures: resolveCount(strategy.maxFailures, request.pending.length) }),
-  };
+  }
 }
+
+const fits = (wave: ResolvedWave, tenant: Candidate): boolean => !wave.selector || matchesSelector(wave.selector, tenant);
 
 /** A wave asked for is never empty by rounding. */
 const atLeastOne = (size: IntOrPercent, whole: number): number => (isZero(size) ? 0 : Math.max(1, resolveCount(size, whole)));
@@ -140,48 +209,13 @@ function needsApproval(when: ResolvedStrategy['approval'], name: string, index: 
   return when.includes(name);
 }
 
-function byHost(request: WavePlanRequest, wave: ResolvedWave, tenants: readonly Candidate[]): WaveHost[] {
-  const hosts = new Map<string, { cell: string; tenants: number }>();
-  for (const tenant of tenants) hosts.set(tenant.host, { cell: tenant.cell, tenants: (hosts.get(tenant.host)?.tenants ?? 0) + 1 });
-  return [...hosts].map(([host, { cell, tenants: n }]) => ({
-    host,
-    cell,
-    tenants: n,
-    window: Math.min(wave.maxConcurrencyPerHost, request.hosts[host]?.maxConcurrency ?? 8),
-  }));
-}
-
-/** One per host, at most 20; named ones first. Zero failures in a few canaries prove little, so they are chosen for spread. */
-function chooseCanaries({ pending, strategy, planId }: WavePlanRequest): Canary[] {
-  if (!strategy.canary) return [];
-  const { include, exclude, seed = planId, count } = strategy.canary;
-  const limit = count ?? MAX_CANARIES;
-  const eligible = pending.filter((tenant) => !exclude.includes(tenant.id));
-  const chosen: Canary[] = eligible
-    .filter((tenant) => include.includes(tenant.id))
-    .map((tenant) => ({ tenant: tenant.id, host: tenant.host, reason: 'named by canary.include' }));
-  const byHostName = new Map<string, Candidate[]>();
-  for (const tenant of eligible) {
-    const of = byHostName.get(tenant.host);
-    if (of) of.push(tenant);
-    else byHostName.set(tenant.host, [tenant]);
-  }
-  const hosts = seededOrder([...byHostName.keys()], seed, (host) => host);
-  for (const host of hosts) {
-    if (chosen.length >= limit) break;
-    if (chosen.some((canary) => canary.host === host)) continue;
-    const [tenant] = seededOrder(byHostName.get(host)!, seed, (it) => it.id);
-    chosen.push({
-      tenant: tenant!.id,
-      host,
-      reason: `drawn from the ${byHostName.get(host)!.length} pending tenants of its host, seeded by the plan`,
-    });
-  }
-  // More asked for than there are hosts: go round again
-  for (const tenant of seededOrder(eligible, seed, (it) => it.id)) {
-    if (count === undefined || chosen.length >= limit) break;
-    if (!chosen.some((canary) => canary.tenant === tenant.id))
-      chosen.push({ tenant: tenant.id, host: tenant.host, reason: 'one more of its host, seeded by the plan' });
-  }
-  return chosen;
+/** A host as a wave sees it. */
+export function waveHost(
+  host: string,
+  { cell, tenants }: { readonly cell: string; readonly tenants: number },
+  wave: Pick<ResolvedWave, 'maxConcurrencyPerHost'>,
+  { hosts }: Pick<WavePlanRequest, 'hosts'>,
+): WaveHost {
+  const limit = hosts[host]?.maxConcurrency ?? HOST_CONCURRENCY;
+  return { host, cell, tenants, window: Math.min(wave.maxConcurrencyPerHost, limit), limit };
 }

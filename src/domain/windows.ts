@@ -103,7 +103,7 @@ const known = new Map<string, Cron>();
 
 function cron({ schedule, timeZone }: Pick<Window, 'schedule' | 'timeZone'>): Cron {
   const key = `${timeZone} ${schedule}`;
-  let found = known.get(key);
-  if (!found) known.set(key, (found = new Cron(schedule, { timezone: timeZone, mode: '5-or-6-parts' })));
-  return found;
+  const job = known.get(key) ?? new Cron(schedule, { timezone: timeZone, mode: '5-or-6-parts' });
+  known.set(key, job);
+  return job;
 }

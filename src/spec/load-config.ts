@@ -7,6 +7,7 @@ import { createJiti } from 'jiti';
 import type { z } from 'zod';
 import { FlotillaError } from '../domain/errors.js';
 import { loadTrouble } from '../domain/load-trouble.js';
+import { strategyMistakes } from '../domain/strategy-mistakes.js';
 import { type Fleet, fleetSpec } from './fleet.js';
 import { PRESETS } from './strategy.js';
 
@@ -175,13 +176,7 @@ function crossChecks(fleet: CrossChecked): ConfigProblem[] {
       path: 'strategy',
       message: `there is no strategy "${fleet.strategy}"; known are ${[...PRESETS, ...named].join(', ')}`,
     });
-  for (const [name, strategy] of Object.entries(fleet.strategies ?? {})) {
-    const seen = new Set<string>();
-    strategy.waves?.forEach((wave, index) => {
-      if (seen.has(wave.name) || wave.name === 'canary')
-        problems.push({ path: `strategies.${name}.waves.${index}.name`, message: `the wave name "${wave.name}" is taken` });
-      seen.add(wave.name);
-    });
-  }
+  for (const [name, strategy] of Object.entries(fleet.strategies ?? {}))
+    for (const { path, message } of strategyMistakes(strategy)) problems.push({ path: `strategies.${name}.${path}`, message });
   return problems;
 }

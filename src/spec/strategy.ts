@@ -1,12 +1,8 @@
 /** The rollout strategy as a person writes it. Resolution to counts and milliseconds happens in `domain/resolve-strategy.ts`. */
 
-import ms from 'ms';
 import { z } from 'zod';
-
-/** `"15m"`, `"500ms"`, `"72h"`; 0 is `"0s"`. */
-export const duration = z.string().refine((text) => text !== '' && ms(text as ms.StringValue) >= 0, {
-  error: 'expected a duration such as "500ms", "30s", "15m" or "72h"',
-});
+import { duration } from './duration.js';
+import { gateSpec } from './gates.js';
 
 /** `5` or `"5%"`. */
 export const intOrPercent = z.union([
@@ -41,6 +37,25 @@ export const waveSpec = z.strictObject({
 });
 export type WaveSpec = z.infer<typeof waveSpec>;
 
+/** What canaries shall differ in. */
+export const stratum = z.string().regex(/^(host|size|schemaVersion|pgVersion|labels\..+)$/, {
+  error: 'expected "host", "size", "schemaVersion", "pgVersion" or "labels.NAME"',
+});
+
+const windowSpec = z.strictObject({
+  kind: z.enum(['allow', 'deny']),
+  /** Cron, five fields (six: seconds first): when it begins. */
+  schedule: z.string().min(1),
+  duration,
+  /** IANA name. @defaultValue UTC */
+  timeZone: z.string().optional(),
+  /** @defaultValue all tenants */
+  selector: selector.optional(),
+  /** Tenants in hand when it closes. @defaultValue finish */
+  onClose: z.enum(['finish', 'cancel']).optional(),
+});
+export type WindowSpec = z.infer<typeof windowSpec>;
+
 export const strategySpec = z.strictObject({
   /** After the canary wave, in order; first match wins. */
   waves: z.array(waveSpec).min(1).optional(),
@@ -52,8 +67,11 @@ export const strategySpec = z.strictObject({
       z.literal(false),
       z.strictObject({
         count: z.int().min(1).optional(),
+        /** @defaultValue host, labels.plan, size, schemaVersion, pgVersion */
+        stratifyBy: z.array(stratum).min(1).optional(),
         include: z.array(z.string()).optional(),
         exclude: z.array(z.string()).optional(),
+        /** @defaultValue the plan's id */
         seed: z.string().optional(),
         bakeTime: duration.optional(),
       }),
@@ -63,9 +81,21 @@ export const strategySpec = z.strictObject({
   maxConcurrency: z.int().min(1).optional(),
   /** @defaultValue 4 */
   maxConcurrencyPerHost: z.int().min(1).optional(),
+  /** Slow start on each host. @defaultValue 1, doubled per full round of successes */
+  ramp: z.strictObject({ initial: z.int().min(1).optional(), factor: z.number().gt(1).max(10).optional() }).optional(),
   /** Over the whole rollout. @defaultValue only the waves' own limits */
   maxFailures: intOrPercent.optional(),
-  timeouts: z.strictObject({ lock: duration.optional(), statement: duration.optional(), idle: duration.optional() }).optional(),
+  /** false: off. @defaultValue 5 of the last 20 */
+  sameErrorThreshold: z.union([z.literal(false), z.strictObject({ count: z.int().min(1), window: z.int().min(1).max(1_000) })]).optional(),
+  timeouts: z
+    .strictObject({
+      lock: duration.optional(),
+      statement: duration.optional(),
+      idle: duration.optional(),
+      /** All migrations of one tenant together. @defaultValue none */
+      tenant: duration.optional(),
+    })
+    .optional(),
   retry: z
     .strictObject({
       quickTries: z.int().min(1).max(20).optional(),
@@ -77,16 +107,32 @@ export const strategySpec = z.strictObject({
   onTenantFailure: z.literal('park').optional(),
   /** @defaultValue rollbackWave */
   onBreach: z.enum(['rollbackWave', 'rollbackRollout', 'halt', 'continue']).optional(),
+  /** @defaultValue halt */
+  onGateFail: z.enum(['rollbackWave', 'rollbackRollout', 'halt']).optional(),
   bakeTime: duration.optional(),
   finalBakeTime: duration.optional(),
+  /** Beside the built-in ones. */
+  gates: z.array(gateSpec).optional(),
   approval: z
     .strictObject({
       when: z.union([z.enum(['afterCanary', 'everyWave']), z.array(z.string()).min(1)]),
       /** @defaultValue 72h */
       timeout: duration.optional(),
-      onTimeout: z.literal('halt').optional(),
+      /** @defaultValue halt */
+      onTimeout: z.enum(['halt', 'abort']).optional(),
     })
     .optional(),
+  windows: z.array(windowSpec).optional(),
+  deadlines: z
+    .strictObject({
+      /** A wave that takes longer halts. @defaultValue none */
+      wave: duration.optional(),
+      /** No tenant settled for so long: somebody is told. @defaultValue 30m */
+      progress: duration.optional(),
+    })
+    .optional(),
+  /** Whether tenants that come or change meanwhile are swept up at the end. @defaultValue catchUp */
+  membership: z.enum(['snapshot', 'catchUp']).optional(),
   exclude: z.array(z.string()).optional(),
   /** @defaultValue refuse */
   outOfOrder: z.enum(['refuse', 'allow']).optional(),

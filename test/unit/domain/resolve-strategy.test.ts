@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { HOST_CHECKS } from '../../../src/domain/host-checks.js';
 import { resolveStrategy } from '../../../src/domain/resolve-strategy.js';
 import { PRESETS, type StrategySpec } from '../../../src/spec/strategy.js';
 
@@ -75,13 +76,23 @@ it('leaves no tenant of a preset without a wave', () => {
 });
 
 it('gives every rule its default', () => {
-  expect(own({})).toEqual({
+  const { policy, ...rest } = own({});
+  const { gates, ...rules } = policy;
+  expect(gates.map(({ name }) => name)).toEqual([...HOST_CHECKS]);
+  expect({ ...rest, policy: rules }).toEqual({
     policy: {
       strategy: 'mine',
       onBreach: 'rollbackWave',
+      onGateFail: 'halt',
       onTenantFailure: 'park',
+      sameError: { count: 5, window: 20 },
+      ramp: { initial: 1, factor: 2 },
       finalBakeMs: 0,
       approvalTimeoutMs: 72 * HOUR,
+      approvalOnTimeout: 'halt',
+      windows: [],
+      deadlines: { progressMs: 30 * MINUTE },
+      membership: 'catchUp',
       retry: { quickTries: 3, maxAttempts: 10, minBackoffMs: 1_000, maxBackoffMs: MINUTE },
       timeouts: { lockMs: 500, statementMs: 15 * MINUTE, idleMs: 30_000 },
       outOfOrder: 'refuse',
@@ -96,15 +107,22 @@ it('gives every rule its default', () => {
 
 it('takes over what is written, in milliseconds', () => {
   const resolved = own({
-    canary: { count: 2, include: ['a'], exclude: ['b'], seed: 's', bakeTime: '90s' },
+    canary: { count: 2, stratifyBy: ['host'], include: ['a'], exclude: ['b'], seed: 's', bakeTime: '90s' },
+    ramp: { initial: 3 },
+    sameErrorThreshold: false,
+    onGateFail: 'rollbackWave',
+    gates: [{ type: 'builtin', check: 'walQueue', off: true }],
+    windows: [{ kind: 'deny', schedule: '0 8 * * *', duration: '10h', onClose: 'cancel' }],
+    deadlines: { wave: '4h' },
+    membership: 'snapshot',
     waves: [{ name: 'eu', selector: { names: ['a'] }, size: '10%', maxFailures: 3, bakeTime: '2h' }],
     unmatched: 'ignore',
     maxFailures: '2%',
-    timeouts: { lock: '1s', statement: '2m', idle: '3s' },
+    timeouts: { lock: '1s', statement: '2m', idle: '3s', tenant: '1h' },
     retry: { quickTries: 1, maxAttempts: 4, minBackoff: '5s', maxBackoff: '10s' },
     onBreach: 'halt',
     finalBakeTime: '1d',
-    approval: { when: ['eu'], timeout: '1h' },
+    approval: { when: ['eu'], timeout: '1h', onTimeout: 'abort' },
     exclude: ['z'],
     outOfOrder: 'allow',
   });
@@ -113,11 +131,17 @@ it('takes over what is written, in milliseconds', () => {
       onBreach: 'halt',
       finalBakeMs: 24 * HOUR,
       approvalTimeoutMs: HOUR,
+      approvalOnTimeout: 'abort',
       retry: { quickTries: 1, maxAttempts: 4, minBackoffMs: 5_000, maxBackoffMs: 10_000 },
-      timeouts: { lockMs: 1_000, statementMs: 2 * MINUTE, idleMs: 3_000 },
+      timeouts: { lockMs: 1_000, statementMs: 2 * MINUTE, idleMs: 3_000, tenantMs: HOUR },
+      onGateFail: 'rollbackWave',
+      ramp: { initial: 3, factor: 2 },
+      windows: [{ kind: 'deny', schedule: '0 8 * * *', durationMs: 10 * HOUR, timeZone: 'UTC', onClose: 'cancel' }],
+      deadlines: { waveMs: 4 * HOUR, progressMs: 30 * MINUTE },
+      membership: 'snapshot',
       outOfOrder: 'allow',
     },
-    canary: { count: 2, include: ['a'], exclude: ['b'], seed: 's', bakeMs: 90_000 },
+    canary: { count: 2, stratifyBy: ['host'], include: ['a'], exclude: ['b'], seed: 's', bakeMs: 90_000 },
     waves: [{ name: 'eu', selector: { names: ['a'] }, size: '10%', maxFailures: 3, minFailures: 0, bakeMs: 2 * HOUR }],
     unmatched: 'ignore',
     maxFailures: '2%',

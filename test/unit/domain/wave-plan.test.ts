@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import type { Candidate, SizeMarks } from '../../../src/domain/canaries.js';
 import { resolveStrategy } from '../../../src/domain/resolve-strategy.js';
 import { matchesSelector } from '../../../src/domain/selectors.js';
-import { type Candidate, planWaves, resolveCount } from '../../../src/domain/wave-plan.js';
+import { resolveCount, WavePlanner } from '../../../src/domain/wave-plan.js';
 import type { StrategySpec } from '../../../src/spec/strategy.js';
 
 const tenant = (id: string, host: string, labels: Record<string, string> = {}): Candidate => ({
@@ -21,15 +22,23 @@ const ids = (tenants: readonly { readonly id: string }[]): string[] => tenants.m
 function plan(
   pending: readonly Candidate[],
   spec: StrategySpec | 'auto' | 'cautious' | 'fast',
-  more: { planId?: string; hosts?: Record<string, { maxConcurrency?: number }> } = {},
+  more: { planId?: string; hosts?: Record<string, { maxConcurrency?: number }>; sizes?: SizeMarks } = {},
 ) {
   const strategy =
     typeof spec === 'string'
       ? resolveStrategy({ name: spec, pending: pending.length, noBake: false })
       : resolveStrategy({ name: 'mine', strategies: { mine: spec }, pending: pending.length, noBake: false });
-  const planned = planWaves({ pending, hosts: more.hosts ?? {}, strategy, planId: more.planId ?? 'p-1' });
-  const members = planned.waves.map(({ index }) => ids(planned.placements.filter(({ wave }) => wave === index)));
-  return { ...planned, members, canaries: planned.waves[0]?.canary ? planned.waves[0].canaries : [] };
+  const { sizes } = more;
+  const planner = new WavePlanner({ hosts: more.hosts ?? {}, strategy, planId: more.planId ?? 'p-1', ...(sizes ? { sizes } : {}) });
+  const pages = [pending.slice(0, 7), pending.slice(7)];
+  for (const page of pages) planner.see(page);
+  planner.choose();
+  const placed = pages.map((page) => planner.place(page));
+  const planned = planner.finish();
+  const placements = placed.flatMap((it) => it.placed).map(({ id, group, ordinal }) => ({ id, wave: planned.waveOf[group]!, ordinal }));
+  const unmatched = placed.flatMap((it) => it.unmatched);
+  const members = planned.waves.map(({ index }) => ids(placements.filter(({ wave }) => wave === index)));
+  return { ...planned, placements, unmatched, members, canaries: planned.waves[0]?.canary ? planned.waves[0].canaries : [] };
 }
 const codes = ({ findings }: ReturnType<typeof plan>) => findings.map(({ severity, code }) => [severity, code]);
 
@@ -150,7 +159,7 @@ it('takes the named ones first, and draws none from a host that has one', () => 
 
 it('says of each canary why it was picked', () => {
   const { canaries } = plan(fleet(40, 4), { canary: { count: 6, include: ['t0004'] } });
-  for (const { reason } of canaries) expect(reason).toMatch(/named by|drawn from the 10 pending tenants|one more of its host/);
+  for (const { reason } of canaries) expect(reason).toMatch(/named by|first of 10 pending on its host|one more of 10 pending on its host/);
 });
 
 it('never makes a canary of an excluded tenant, even of a named one', () => {
@@ -295,9 +304,9 @@ it("keeps each host's window under the host's own limit", () => {
     { hosts: { h0: { maxConcurrency: 2 }, h1: { maxConcurrency: 40 } } },
   );
   expect(waves[0]!.hosts).toEqual([
-    { host: 'h0', cell: 'cell of h0', tenants: 10, window: 2 },
-    { host: 'h1', cell: 'cell of h1', tenants: 10, window: 6 },
-    { host: 'h2', cell: 'cell of h2', tenants: 10, window: 6 },
+    { host: 'h0', cell: 'cell of h0', tenants: 10, window: 2, limit: 2 },
+    { host: 'h1', cell: 'cell of h1', tenants: 10, window: 6, limit: 40 },
+    { host: 'h2', cell: 'cell of h2', tenants: 10, window: 6, limit: 8 },
   ]);
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { duration } from '../../../src/spec/duration.js';
 import { defineFleet, fleetSpec, fromList, fromQuery, fromSchemas, reference } from '../../../src/spec/fleet.js';
-import { duration, intOrPercent, strategySpec } from '../../../src/spec/strategy.js';
+import { intOrPercent, strategySpec } from '../../../src/spec/strategy.js';
 
 const FLEET = {
   name: 'shop',

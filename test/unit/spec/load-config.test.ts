@@ -187,8 +187,9 @@ describe('mistakes', () => {
       'tenants.2.tenants.1.host: there is no host "h4"; the hosts are "h1"',
       'strategies.fast: this name is a preset; choose another',
       'strategy: there is no strategy "slow"; known are auto, fast, cautious, fast, mine',
-      'strategies.mine.waves.1.name: the wave name "a" is taken',
-      'strategies.mine.waves.2.name: the wave name "canary" is taken',
+      'strategies.mine.waves.1.name: the wave name "a" is taken; give each wave a name of its own',
+      'strategies.mine.waves.2.name: "canary" is a name for Flotilla\'s own waves; choose another',
+      'strategies.mine.waves.1: wave "a" takes everybody before it; give that wave a selector or a size, or put it last',
     ]);
   });
 

@@ -19,20 +19,20 @@ describe('errorFingerprint', () => {
 });
 
 describe('systemic', () => {
-  const after = (...fingerprints: string[]) => {
+  const systemicAfter = (...fingerprints: string[]) => {
     let settled: Settled = [];
     for (const it of fingerprints) settled = settle(settled, [it], threshold);
     return systemic(settled, threshold);
   };
   it('names an error that has come often enough among the last tenants', () => {
-    expect(after('x', '', 'x', 'x')).toEqual({ fingerprint: 'x', count: 3 });
+    expect(systemicAfter('x', '', 'x', 'x')).toEqual({ fingerprint: 'x', count: 3 });
   });
   it('takes no notice of successes and of different errors', () => {
-    expect(after('', '', '', '', '')).toBeUndefined();
-    expect(after('x', 'y', 'z', 'x', 'y')).toBeUndefined();
+    expect(systemicAfter('', '', '', '', '')).toBeUndefined();
+    expect(systemicAfter('x', 'y', 'z', 'x', 'y')).toBeUndefined();
   });
   it('forgets what is further back than its window', () => {
-    expect(after('x', 'x', '', '', '', 'x')).toBeUndefined();
+    expect(systemicAfter('x', 'x', '', '', '', 'x')).toBeUndefined();
   });
   it('takes many at once as one after the other', () => {
     expect(settle(['x'], ['', '', '', '', '', 'y'], threshold)).toEqual(['', '', '', '', 'y']);
