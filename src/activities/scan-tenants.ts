@@ -8,10 +8,11 @@ import { sharesBackends } from '../postgres/host-facts.js';
 import { scanPositions } from '../postgres/scan.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
+import { eachAtOnce } from './each-at-once.js';
 import { groupBy } from './group-by.js';
 import { heartbeating } from './heartbeat.js';
 import { hostTrouble } from './host-trouble.js';
-import { createJudge, type Judgement } from './judge-position.js';
+import { createJudge, type Judgement, judgeIdentity } from './judge-position.js';
 import { createFindings, type Findings } from './scan-findings.js';
 
 /** Tenants that one connection reads before the next takes over: several at once share a host's processors. */
@@ -54,7 +55,8 @@ export const createScanTenants =
             await eachAtOnce(slices(tenants), CONNECTIONS_PER_HOST, async (slice) => {
               if (silent) return;
               try {
-                for (const position of await read(deps, host, slice)) results.push(settle(position, judge(position), findings));
+                for (const position of await read(deps, host, slice))
+                  results.push(settle(position, judge(position), findings, deps.names.tableName));
                 scanned += slice.tenants.length;
               } catch (error) {
                 silent ??= hostTrouble(error, 'reading the histories');
@@ -128,19 +130,27 @@ async function read(deps: ActivityDeps, host: string, { database, tenants }: Sli
     );
   } catch (error) {
     if (database === undefined || !(error instanceof FlotillaError) || error.code !== 'FLT_SCHEMA_MISSING') throw error;
-    return tenants.map(({ id }) => ({ id, applied: undefined, checksums: {} }));
+    return tenants.map(({ id }) => ({ id, applied: undefined, written: [], checksums: {}, halfWay: [] }));
   }
 }
 
-function settle(position: Position, judgement: Judgement, findings: Findings): ScannedTenant {
-  const { id } = position;
-  if (position.applied === undefined) {
-    findings.add('FLT_SCHEMA_MISSING', undefined, id);
-    return { id, state: 'blocked', reason: 'FLT_SCHEMA_MISSING', applied: 0, pending: [] };
-  }
-  for (const migration of judgement.edited) findings.add('FLT_CHECKSUM_DRIFT', migration, id);
-  for (const migration of judgement.missing) findings.add('FLT_HISTORY_MISSING_FILE', migration, id);
-  for (const migration of judgement.outOfOrder) findings.add('FLT_OUT_OF_ORDER', migration, id);
+function settle(position: Position, judgement: Judgement, findings: Findings, table: string): ScannedTenant {
+  const { id, halfWay } = position;
+  const blocked = (reason: 'FLT_SCHEMA_MISSING' | 'FLT_IDENTITY_MISMATCH'): ScannedTenant => {
+    findings.add(reason, {}, id);
+    return { id, state: 'blocked', reason, applied: position.applied?.length ?? 0, pending: [] };
+  };
+  if (position.applied === undefined) return blocked('FLT_SCHEMA_MISSING');
+  const whose = judgeIdentity(position);
+  // What else its history says is said of another tenant
+  if (whose === 'another') return blocked('FLT_IDENTITY_MISMATCH');
+  if (whose === 'restored') findings.add('FLT_RESTORED', {}, id);
+  for (const migration of judgement.edited) findings.add('FLT_CHECKSUM_DRIFT', { migration }, id);
+  for (const migration of judgement.missing) findings.add('FLT_HISTORY_MISSING_FILE', { migration }, id);
+  for (const migration of judgement.outOfOrder) findings.add('FLT_OUT_OF_ORDER', { migration }, id);
+  for (const migration of judgement.doubled) findings.add('FLT_HISTORY_DUPLICATE', { migration }, id);
+  for (const renaming of judgement.renamed) findings.add('FLT_HISTORY_RENAMED', { ...renaming, table }, id);
+  for (const { migration, direction } of halfWay) findings.add('FLT_PARTIAL', { migration, direction }, id);
   return {
     id,
     state: judgement.pending.length ? 'pending' : 'upToDate',
@@ -148,14 +158,4 @@ function settle(position: Position, judgement: Judgement, findings: Findings): S
     applied: position.applied.length,
     pending: judgement.pending,
   };
-}
-
-/** Works through the items, so many at a time. */
-async function eachAtOnce<T>(items: readonly T[], places: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  await Promise.all(
-    Array.from({ length: Math.min(places, queue.length) }, async () => {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-    }),
-  );
 }
