@@ -16,6 +16,7 @@ const about: Record<DocumentKind, string> = {
   history: 'Printed by `history`.',
   audit: 'Printed by `audit`.',
   doctor: 'Printed by `doctor`.',
+  repair: 'Printed by `repair`.',
   error: 'Printed when a verb could not begin: usage, config.',
 };
 

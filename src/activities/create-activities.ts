@@ -15,6 +15,9 @@ import { createMigrateTenants } from './migrate-tenants.js';
 import { createOpenRollout } from './open-rollout.js';
 import { createDismissTenants, createFindParked, createParkTenants, createSignalTenants } from './parked-tenants.js';
 import { createScanTenants } from './scan-tenants.js';
+import { createAcceptChecksum } from './tend/accept-checksum.js';
+import { createEndTending } from './tend/end-tending.js';
+import { createOpenTending } from './tend/open-tending.js';
 import { translated } from './to-failure.js';
 import { createVerifyWave } from './verify-wave.js';
 
@@ -40,6 +43,9 @@ export function createControlActivities(deps: ActivityDeps): ControlActivities {
     markTenants: translated(createMarkTenants(deps)),
     recordRollout: translated(createRecordRollout(deps)),
     closeRollout: translated(createCloseRollout(deps)),
+    openTending: translated(createOpenTending(deps), impatient),
+    acceptChecksum: translated(createAcceptChecksum(deps), impatient),
+    endTending: translated(createEndTending(deps), impatient),
     answerAdmin: translated(createAnswerAdmin(deps), impatient),
   };
 }

@@ -17,6 +17,8 @@ export interface Judgement {
   readonly position?: string;
   /** Applied, or marked as applied, from a file that has been edited since. */
   readonly edited: readonly string[];
+  /** The same, where the file was accepted as it stands. */
+  readonly accepted: readonly string[];
   /** In the history, and no file has it. */
   readonly missing: readonly string[];
   /** Pending, and older than the newest applied. */
@@ -34,8 +36,17 @@ export interface Renaming {
   readonly to: string;
 }
 
-/** @param files oldest first; `to` is the newest that tenants shall have. @returns a function, so that work shared by all tenants is done once */
-export function createJudge(files: readonly KnownFile[], to: string | undefined): (position: Position) => Judgement {
+export interface Yardstick {
+  /** Oldest first. */
+  readonly files: readonly KnownFile[];
+  /** Newest migration that tenants shall have. @defaultValue the newest file */
+  readonly to?: string | undefined;
+  /** Migrations whose file, as it stands, is accepted in place of whatever was applied. */
+  readonly accepted: ReadonlySet<string>;
+}
+
+/** @returns a function, so that work shared by all tenants is done once */
+export function createJudge({ files, to, accepted }: Yardstick): (position: Position) => Judgement {
   const known = new Map(files.map((file) => [file.name, file]));
   const wanted = files.filter((file) => to === undefined || file.name <= to).map((file) => file.name);
   return ({ applied = [], written, checksums }) => {
@@ -43,13 +54,15 @@ export function createJudge(files: readonly KnownFile[], to: string | undefined)
     let newest: string | undefined;
     for (const name of applied) if (newest === undefined || name > newest) newest = name;
     const pending = wanted.filter((name) => !done.has(name));
+    const differing = applied.filter((name) => {
+      const file = known.get(name);
+      return file !== undefined && checksums[name] !== undefined && checksums[name] !== file.checksum;
+    });
     return {
       pending,
       ...(newest === undefined ? {} : { position: newest }),
-      edited: applied.filter((name) => {
-        const file = known.get(name);
-        return file !== undefined && checksums[name] !== undefined && checksums[name] !== file.checksum;
-      }),
+      edited: differing.filter((name) => !accepted.has(name)),
+      accepted: differing.filter((name) => accepted.has(name)),
       missing: applied.filter((name) => !known.has(name)),
       outOfOrder: newest === undefined ? [] : pending.filter((name) => name < newest),
       renamed: renamings(written, known),

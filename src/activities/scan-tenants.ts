@@ -1,3 +1,4 @@
+import { acceptancesOf } from '../control/accepted-checksums.js';
 import { type ScannedTenant, stagedTenants, storeScan } from '../control/plan-tenants.js';
 import { ERROR_CODES } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
@@ -12,8 +13,7 @@ import { eachAtOnce } from './each-at-once.js';
 import { groupBy } from './group-by.js';
 import { heartbeating } from './heartbeat.js';
 import { hostTrouble } from './host-trouble.js';
-import { createJudge, type Judgement, judgeIdentity } from './judge-position.js';
-import { createFindings, type Findings } from './scan-findings.js';
+import { createSettler } from './settle-position.js';
 
 /** Tenants that one connection reads before the next takes over: several at once share a host's processors. */
 const SLICE = 1_000;
@@ -22,7 +22,7 @@ const CONNECTIONS_PER_HOST = 4;
 /** Reads where every staged tenant of one cell stands, all hosts at once. Writes nothing to a tenant. */
 export const createScanTenants =
   (deps: ActivityDeps): Activities['scanTenants'] =>
-  async ({ planId, cell, to }) => {
+  async ({ fleet, planId, cell, to }) => {
     let scanned = 0;
     let total = 0;
     return heartbeating(
@@ -40,9 +40,13 @@ export const createScanTenants =
           throw new FlotillaError('FLT_UNKNOWN_MIGRATION', `There is no migration "${target}".`, { migration: target });
         const staged = await stagedTenants(deps.control, planId, cell);
         total = staged.length;
-        const findings = createFindings();
         const troubles: Finding[] = [];
-        const judge = createJudge(files, target);
+        const settler = createSettler({
+          files,
+          to: target,
+          acceptances: await acceptancesOf(deps.control, fleet),
+          table: deps.names.tableName,
+        });
         const results: ScannedTenant[] = [];
         const active = staged.filter((tenant) => (tenant.lifecycle ?? 'active') === 'active');
         for (const tenant of staged)
@@ -55,8 +59,7 @@ export const createScanTenants =
             await eachAtOnce(slices(tenants), CONNECTIONS_PER_HOST, async (slice) => {
               if (silent) return;
               try {
-                for (const position of await read(deps, host, slice))
-                  results.push(settle(position, judge(position), findings, deps.names.tableName));
+                for (const position of await read(deps, host, slice)) results.push(settler.settle(position));
                 scanned += slice.tenants.length;
               } catch (error) {
                 silent ??= hostTrouble(error, 'reading the histories');
@@ -75,7 +78,8 @@ export const createScanTenants =
           tenants: staged.length,
           pending: count('pending'),
           upToDate: count('upToDate'),
-          findings: [...invalid, ...troubles, ...findings.list()],
+          findings: [...invalid, ...troubles, ...settler.findings()],
+          edited: settler.edited(),
         };
       },
     );
@@ -132,30 +136,4 @@ async function read(deps: ActivityDeps, host: string, { database, tenants }: Sli
     if (database === undefined || !(error instanceof FlotillaError) || error.code !== 'FLT_SCHEMA_MISSING') throw error;
     return tenants.map(({ id }) => ({ id, applied: undefined, written: [], checksums: {}, halfWay: [] }));
   }
-}
-
-function settle(position: Position, judgement: Judgement, findings: Findings, table: string): ScannedTenant {
-  const { id, halfWay } = position;
-  const blocked = (reason: 'FLT_SCHEMA_MISSING' | 'FLT_IDENTITY_MISMATCH'): ScannedTenant => {
-    findings.add(reason, {}, id);
-    return { id, state: 'blocked', reason, applied: position.applied?.length ?? 0, pending: [] };
-  };
-  if (position.applied === undefined) return blocked('FLT_SCHEMA_MISSING');
-  const whose = judgeIdentity(position);
-  // What else its history says is said of another tenant
-  if (whose === 'another') return blocked('FLT_IDENTITY_MISMATCH');
-  if (whose === 'restored') findings.add('FLT_RESTORED', {}, id);
-  for (const migration of judgement.edited) findings.add('FLT_CHECKSUM_DRIFT', { migration }, id);
-  for (const migration of judgement.missing) findings.add('FLT_HISTORY_MISSING_FILE', { migration }, id);
-  for (const migration of judgement.outOfOrder) findings.add('FLT_OUT_OF_ORDER', { migration }, id);
-  for (const migration of judgement.doubled) findings.add('FLT_HISTORY_DUPLICATE', { migration }, id);
-  for (const renaming of judgement.renamed) findings.add('FLT_HISTORY_RENAMED', { ...renaming, table }, id);
-  for (const { migration, direction } of halfWay) findings.add('FLT_PARTIAL', { migration, direction }, id);
-  return {
-    id,
-    state: judgement.pending.length ? 'pending' : 'upToDate',
-    ...(judgement.position === undefined ? {} : { position: judgement.position }),
-    applied: position.applied.length,
-    pending: judgement.pending,
-  };
 }

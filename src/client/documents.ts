@@ -251,6 +251,17 @@ export const doctorDocument = z.object({
   ok: z.boolean(),
   checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string(), remedy: z.string().optional() })),
 });
+export const repairDocument = z.object({
+  ...base,
+  kind: z.literal('repair'),
+  migration: z.string(),
+  checksum: z.string().describe('SHA-256 of the file as it stands'),
+  outcome: z.enum(['accepted', 'acceptedBefore', 'nothingDrifted']),
+  tenants: count.describe('that applied it from another source'),
+  sample: z.array(z.string()),
+  before: z.object({ actor: z.string(), at: time, reason: z.string().optional() }).optional().describe('who accepted it earlier'),
+  findings: z.array(finding).describe('what else stands in the way of a plan'),
+});
 /** A failure before the verb could begin: usage, config. */
 export const errorDocument = z.object({ ...base, kind: z.literal('error'), error: errorPart });
 
@@ -266,6 +277,7 @@ export const DOCUMENTS = {
   history: historyDocument,
   audit: auditDocument,
   doctor: doctorDocument,
+  repair: repairDocument,
   error: errorDocument,
 } as const;
 export type DocumentKind = keyof typeof DOCUMENTS;

@@ -12,6 +12,7 @@ import type { RolloutStatus } from './rollout-status.js';
 import { type StartOptions, type StartResult, start } from './start.js';
 import { status } from './status.js';
 import { type SteerOptions, type SteerResult, steer } from './steer.js';
+import * as truth from './truth.js';
 import { type WaitOptions, type WaitResult, wait } from './wait.js';
 
 /**
@@ -92,6 +93,13 @@ export class FlotillaClient {
   /** Returns tenants to where this rollout found them (not Knex's last batch). {@inheritDoc rollback} */
   rollback(options: SteerOptions<'rollback'> = {}): Promise<SteerResult> {
     return rollback(this.#context, options);
+  }
+
+  // Put right what histories say; each is audited with actor and reason.
+
+  /** {@inheritDoc truth.repair} */
+  repair(options: truth.RepairOptions): Promise<truth.RepairResult> {
+    return truth.repair(this.#context, options);
   }
 
   // Look

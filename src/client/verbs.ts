@@ -5,7 +5,7 @@
 
 export interface Verb {
   readonly name: string;
-  readonly group: 'Set up' | 'Look' | 'Run' | 'Steer';
+  readonly group: 'Set up' | 'Look' | 'Run' | 'Steer' | 'Put right';
   /** One line for `flotilla --help`. */
   readonly summary: string;
   /** Method of `FlotillaClient`; local verbs have none. */
@@ -54,6 +54,7 @@ export const VERBS = [
     client: 'rollback',
     via: 'update',
   },
+  { name: 'repair', group: 'Put right', summary: 'accept an edited migration file as it now stands', client: 'repair', via: 'admin' },
 ] as const satisfies readonly Verb[];
 
 export type VerbName = (typeof VERBS)[number]['name'];

@@ -35,6 +35,11 @@ export async function overtakenBy(pool: ControlPool, fleet: string, planId: stri
   return row?.id;
 }
 
+/** Drops tenants that were staged for something else than a plan. */
+export async function forgetUnmade(pool: ControlPool, planId: string): Promise<void> {
+  await ask(pool, `delete from plan where id = $1 and summary is null`, [planId]);
+}
+
 /** Drops scans, checks and refused plans that are older than an hour, all but the newest of the whole fleet: nobody asks for their pages any more. */
 export async function forgetOldScans(pool: ControlPool, fleet: string): Promise<void> {
   await ask(

@@ -1,5 +1,6 @@
 /** What each admin verb takes and answers. The client sends these through `adminWorkflow`; `answerAdmin` answers them. Pages hold at most 1,000 rows. */
 
+import type { Finding } from '../domain/plan.js';
 import type { RolloutProgress, RolloutState } from '../domain/rollout.js';
 import type { TenantState, Totals } from '../domain/tenant.js';
 
@@ -86,6 +87,15 @@ export interface AdminArgs {
   retry: ParkedArgs;
   skip: ParkedArgs;
   rollback: ParkedArgs & { readonly force?: boolean };
+  /** Accepts the file of a migration (without extension) as it now stands. */
+  repair: Expecting & { readonly migration: string };
+}
+
+/** The newest migration that the caller knows of: a worker without it is waited for, and not asked further. */
+export interface Expecting {
+  readonly expect?: string;
+  /** @defaultValue 120000 */
+  readonly expectTimeoutMs?: number;
 }
 
 export interface ParkedArgs {
@@ -110,6 +120,21 @@ export interface AdminAnswers {
   retry: ParkedAnswer;
   skip: ParkedAnswer;
   rollback: ParkedAnswer;
+  repair: RepairAnswer;
+}
+
+export interface RepairAnswer {
+  readonly migration: string;
+  /** Of the file as it stands. */
+  readonly checksum: string;
+  readonly outcome: 'accepted' | 'acceptedBefore' | 'nothingDrifted';
+  /** Tenants that have applied it from another source. */
+  readonly tenants: number;
+  readonly sample: readonly string[];
+  /** Who accepted it, when that was before. */
+  readonly before?: { readonly actor: string; readonly at: string; readonly reason?: string };
+  /** What else stands in the way of a plan. */
+  readonly findings: readonly Finding[];
 }
 
 export interface ParkedAnswer {

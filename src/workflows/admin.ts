@@ -1,10 +1,23 @@
-/** Carries a verb that is not a message to an open rollout: one activity, one answer. */
+/** Carries a verb that is not a message to an open rollout: most are one activity and its answer. */
 
 import { controlActivities, helloActivities, planningActivities } from './activity-options.js';
+import type { AdminAnswers, AdminArgs } from './admin-messages.js';
 import type { AdminInput } from './messages.js';
+import { repair } from './repair.js';
 
 export async function adminWorkflow(input: AdminInput): Promise<unknown> {
-  if (input.verb !== 'doctor') return controlActivities(input.taskQueue).answerAdmin(input);
+  const args = <V extends AdminInput['verb']>() => input.args as unknown as AdminArgs[V];
+  switch (input.verb) {
+    case 'doctor':
+      return doctor(input);
+    case 'repair':
+      return repair(input, args<'repair'>());
+    default:
+      return controlActivities(input.taskQueue).answerAdmin(input);
+  }
+}
+
+async function doctor(input: AdminInput): Promise<AdminAnswers['doctor']> {
   const { cells, build, pid } = await helloActivities(input.taskQueue, 5_000).hello({});
   const worker = { name: 'worker', ok: true, detail: `build ${build}, process ${pid}` };
   const perCell = await Promise.all(

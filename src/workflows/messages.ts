@@ -180,6 +180,7 @@ export const ADMIN_VERBS = [
   'retry',
   'skip',
   'rollback',
+  'repair',
 ] as const;
 export type AdminVerb = (typeof ADMIN_VERBS)[number];
 export interface AdminInput extends Ask {

@@ -37,6 +37,9 @@ const NAMES: readonly (keyof Activities)[] = [
   'markTenants',
   'recordRollout',
   'closeRollout',
+  'openTending',
+  'acceptChecksum',
+  'endTending',
   'answerAdmin',
   'checkHosts',
 ];

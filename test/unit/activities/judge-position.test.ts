@@ -11,8 +11,8 @@ const position = (written: readonly string[], checksums: Record<string, string> 
   checksums,
   halfWay: [],
 });
-const judge = createJudge(files, undefined);
-const clean = { edited: [], missing: [], outOfOrder: [], renamed: [], doubled: [] };
+const judge = createJudge({ files, accepted: new Set() });
+const clean = { edited: [], accepted: [], missing: [], outOfOrder: [], renamed: [], doubled: [] };
 
 it.each([
   ['nothing applied', [], { pending: ['01_a', '02_b', '03_c'] }],
@@ -47,12 +47,19 @@ it('takes a migration as edited when the ledger names another source, and never 
   expect(judge(position(written, { '01_a': 'sum of 01_a', '02_b': 'older' })).edited).toEqual(['02_b']);
 });
 
+it('takes an edit for none where the file was accepted as it stands, and keeps other edits', () => {
+  const judged = createJudge({ files, accepted: new Set(['02_b']) })(
+    position(['01_a.js', '02_b.js', '03_c.js'], { '01_a': 'older', '02_b': 'older', '03_c': 'sum of 03_c' }),
+  );
+  expect(judged).toMatchObject({ edited: ['01_a'], accepted: ['02_b'] });
+});
+
 it('does not call a file edited that is not there, or that the tenant does not have', () => {
   expect(judge(position(['00_old.js'], { '00_old': 'x', '01_a': 'x' })).edited).toEqual([]);
 });
 
 it('leaves what is newer than the target out of what is pending', () => {
-  expect(createJudge(files, '02_b')(position(['01_a.js'])).pending).toEqual(['02_b']);
+  expect(createJudge({ files, to: '02_b', accepted: new Set() })(position(['01_a.js'])).pending).toEqual(['02_b']);
 });
 
 it.each([
