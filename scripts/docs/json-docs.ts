@@ -17,6 +17,10 @@ const about: Record<DocumentKind, string> = {
   audit: 'Printed by `audit`.',
   doctor: 'Printed by `doctor`.',
   repair: 'Printed by `repair`.',
+  baseline: 'Printed by `baseline`.',
+  adopt: 'Printed by `adopt`.',
+  refresh: 'Printed by `refresh`.',
+  eject: 'Printed by `eject`.',
   error: 'Printed when a verb could not begin: usage, config.',
 };
 

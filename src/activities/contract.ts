@@ -6,7 +6,7 @@
 import type { ListResult } from '../domain/outcome.js';
 import type { EditedSource, Finding, PlanSummary, RolloutPlan } from '../domain/plan.js';
 import type { FinalState, RolloutProgress, RolloutState } from '../domain/rollout.js';
-import type { TendVerb } from '../domain/tend.js';
+import type { TendResult, TendVerb } from '../domain/tend.js';
 import type { AdminAnswers } from '../workflows/admin-messages.js';
 import type { AdminVerb, Ask, PlanInput, TenantInput, TenantVerb } from '../workflows/messages.js';
 
@@ -79,6 +79,12 @@ export interface VerifyWaveResult {
   /** Diverged beyond those: the wave halts. */
   readonly more?: number;
 }
+
+export type TendOrder =
+  | { readonly verb: 'baseline'; readonly migration: string; readonly digest: string; readonly dryRun: boolean }
+  | { readonly verb: 'adopt' }
+  | { readonly verb: 'refresh' }
+  | { readonly verb: 'eject'; readonly force: boolean };
 
 export interface AuditEvent extends Ask {
   readonly verb: string;
@@ -197,6 +203,23 @@ export interface Activities {
     /** Over the files up to it: a tenant worker with others is not let near a tenant. */
     readonly digest?: string;
   }>;
+  /** C. Once the tenants are staged: refuses what cannot be done as a whole, and puts the verb on record. @throws FLT_UNKNOWN_TENANT, FLT_NO_TENANTS, the code of discovery's first error */
+  beginTending(
+    input: Ask & {
+      readonly fleet: string;
+      readonly planId: string;
+      readonly verb: TendVerb;
+      readonly tenants?: readonly string[];
+      readonly findings: readonly Finding[];
+      /** Nothing will be written. */
+      readonly dryRun: boolean;
+      readonly migration?: string;
+    },
+  ): Promise<void>;
+  /** T. Works through the staged tenants of one cell, each under its lock. Heartbeats; safe to repeat. @throws FLT_MIGRATION_MISMATCH */
+  tendTenants(input: Ask & CellScope & TendOrder): Promise<TendResult>;
+  /** C. After refresh: says how each rebuilt rollout came out. */
+  concludeRefresh(input: { readonly fleet: string }): Promise<{ readonly rollouts: number; readonly tenants: number }>;
   /** C. Accepts a migration's file as it stands, if the scan found that tenants applied it from another source. */
   acceptChecksum(
     input: Ask & {

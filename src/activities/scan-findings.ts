@@ -68,6 +68,9 @@ const RULES: { readonly [C in keyof About]: Rule<About[C]> } = {
   FLT_SCHEMA_MISSING: { severity: 'error', message: () => 'The schema or database of a tenant does not exist.' },
 };
 
+/** What a scan may find. */
+export const SCAN_FINDINGS = Object.entries(RULES).map(([code, { severity }]) => ({ code, severity }));
+
 export interface Findings {
   add<C extends keyof About>(code: C, about: About[C], tenant: string): void;
   list(): readonly Finding[];

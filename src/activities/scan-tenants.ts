@@ -4,20 +4,15 @@ import { ERROR_CODES } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { Finding } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
-import type { Position } from '../postgres/contract.js';
 import { sharesBackends } from '../postgres/host-facts.js';
-import { scanPositions } from '../postgres/scan.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { eachAtOnce } from './each-at-once.js';
 import { groupBy } from './group-by.js';
 import { heartbeating } from './heartbeat.js';
 import { hostTrouble } from './host-trouble.js';
+import { CONNECTIONS_PER_HOST, readPositions, slices } from './read-positions.js';
 import { createSettler } from './settle-position.js';
-
-/** Tenants that one connection reads before the next takes over: several at once share a host's processors. */
-const SLICE = 1_000;
-const CONNECTIONS_PER_HOST = 4;
 
 /** Reads where every staged tenant of one cell stands, all hosts at once. Writes nothing to a tenant. */
 export const createScanTenants =
@@ -59,7 +54,7 @@ export const createScanTenants =
             await eachAtOnce(slices(tenants), CONNECTIONS_PER_HOST, async (slice) => {
               if (silent) return;
               try {
-                for (const position of await read(deps, host, slice)) results.push(settler.settle(position));
+                for (const position of await readPositions(deps, host, slice)) results.push(settler.settle(position));
                 scanned += slice.tenants.length;
               } catch (error) {
                 silent ??= hostTrouble(error, 'reading the histories');
@@ -104,36 +99,4 @@ async function refusal(deps: ActivityDeps, host: string, [tenant]: readonly Tena
 interface Trouble {
   readonly code: string;
   readonly message: string;
-}
-
-interface Slice {
-  readonly database: string | undefined;
-  readonly tenants: readonly TenantRef[];
-}
-
-function slices(tenants: readonly TenantRef[]): Slice[] {
-  return [...groupBy(tenants, (tenant) => tenant.database)].flatMap(([database, of]) => {
-    const parts: Slice[] = [];
-    for (let from = 0; from < of.length; from += SLICE) parts.push({ database, tenants: of.slice(from, from + SLICE) });
-    return parts;
-  });
-}
-
-/** A database that is not there is no trouble of its host: its tenants have no schema. */
-async function read(deps: ActivityDeps, host: string, { database, tenants }: Slice): Promise<readonly Position[]> {
-  try {
-    return await deps.hosts.withHost(
-      host,
-      (client) =>
-        scanPositions(
-          client,
-          tenants.map(({ id, schema = 'public' }) => ({ id, schema })),
-          deps.names,
-        ),
-      database,
-    );
-  } catch (error) {
-    if (database === undefined || !(error instanceof FlotillaError) || error.code !== 'FLT_SCHEMA_MISSING') throw error;
-    return tenants.map(({ id }) => ({ id, applied: undefined, written: [], checksums: {}, halfWay: [] }));
-  }
 }

@@ -1,6 +1,7 @@
 import type { PlanSummary } from '../domain/plan.js';
 import type { TenantState } from '../domain/tenant.js';
 import type { TenantRecord } from '../workflows/admin-messages.js';
+import type { AdminOptions } from './admin.js';
 import { type ConnectOptions, connect } from './connect.js';
 import type { AskOptions, ClientContext } from './context.js';
 import { type DoctorOptions, type DoctorResult, doctor } from './doctor.js';
@@ -100,6 +101,22 @@ export class FlotillaClient {
   /** {@inheritDoc truth.repair} */
   repair(options: truth.RepairOptions): Promise<truth.RepairResult> {
     return truth.repair(this.#context, options);
+  }
+  /** {@inheritDoc truth.baseline} */
+  baseline(options: truth.BaselineOptions): Promise<truth.BaselineResult> {
+    return truth.baseline(this.#context, options);
+  }
+  /** {@inheritDoc truth.adopt} */
+  adopt(options: truth.AdoptOptions): Promise<truth.TendedResult> {
+    return truth.adopt(this.#context, options);
+  }
+  /** {@inheritDoc truth.refresh} */
+  refresh(options: AdminOptions = {}): Promise<truth.RefreshResult> {
+    return truth.refresh(this.#context, options);
+  }
+  /** {@inheritDoc truth.eject} */
+  eject(options: truth.EjectOptions): Promise<truth.TendedResult> {
+    return truth.eject(this.#context, options);
   }
 
   // Look

@@ -2,10 +2,11 @@
 
 import type { Finding, PlanSummary } from '../domain/plan.js';
 import { noTotals } from '../domain/tenant.js';
+import type { TendResult } from '../domain/tend.js';
 import type { DocumentKind, DocumentOf } from './documents.js';
 import type { RolloutStatus } from './rollout-status.js';
 import type { StartResult } from './start.js';
-import type { RepairResult } from './truth.js';
+import type { BaselineResult, RefreshResult, RepairResult, TendedResult } from './truth.js';
 import type { WaitResult } from './wait.js';
 
 /** A document without the fields that every document has. */
@@ -136,5 +137,28 @@ export function startBody(result: StartResult): Body<'start'> {
 }
 
 export const repairBody = (result: RepairResult): Body<'repair'> => ({ ...result, sample: [...result.sample], findings: findings(result) });
+
+const tendPart = ({ counts, left }: Pick<TendResult, 'counts' | 'left'>): Pick<Body<'eject'>, 'counts' | 'left'> => ({
+  counts,
+  left: left.map((group) => ({ ...group, tenants: [...group.tenants] })),
+});
+
+export const baselineBody = ({ migration, dryRun, groups, moreGroups, ...rest }: BaselineResult): Body<'baseline'> => ({
+  migration,
+  dryRun,
+  ...tendPart(rest),
+  groups: groups.map((group) => ({ ...group, sample: [...group.sample] })),
+  moreGroups,
+});
+
+export const tendedBody = (result: TendedResult): Body<'adopt'> => ({ ...tendPart(result), told: [...result.told] });
+
+export const refreshBody = (result: RefreshResult): Body<'refresh'> => ({
+  planId: result.planId,
+  totals: result.totals,
+  rebuilt: result.rebuilt,
+  ...tendPart(result),
+  findings: findings(result),
+});
 
 export const waitBody = (result: WaitResult): Body<'wait'> => ({ why: result.why, ...rolloutBody(result.status) });

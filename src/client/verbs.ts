@@ -55,6 +55,28 @@ export const VERBS = [
     via: 'update',
   },
   { name: 'repair', group: 'Put right', summary: 'accept an edited migration file as it now stands', client: 'repair', via: 'admin' },
+  {
+    name: 'baseline',
+    group: 'Put right',
+    summary: 'mark tenants that never had Knex as standing at a migration; nothing is run',
+    client: 'baseline',
+    via: 'admin',
+  },
+  { name: 'adopt', group: 'Put right', summary: "make a cloned or restored schema the tenant's own", client: 'adopt', via: 'admin' },
+  {
+    name: 'refresh',
+    group: 'Put right',
+    summary: 'rebuild what the control database says of tenants from the tenants',
+    client: 'refresh',
+    via: 'admin',
+  },
+  {
+    name: 'eject',
+    group: 'Put right',
+    summary: "drop Flotilla's own tables from tenants; plain Knex goes on",
+    client: 'eject',
+    via: 'admin',
+  },
 ] as const satisfies readonly Verb[];
 
 export type VerbName = (typeof VERBS)[number]['name'];

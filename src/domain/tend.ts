@@ -97,7 +97,7 @@ export class Tally {
   result(): TendResult {
     return {
       counts: { ...this.#counts },
-      left: [...this.#left.values()].map(({ group, tenants, count }) => ({ ...group, tenants, count })),
+      left: [...this.#left.values()].map(({ group, tenants, count }) => ({ ...group, tenants: [...tenants].sort(), count })),
       ...cutGroups([...this.#structures].map(([fingerprint, it]) => ({ fingerprint, ...it }))),
       told: this.#told,
     };

@@ -1,8 +1,9 @@
 /** What each admin verb takes and answers. The client sends these through `adminWorkflow`; `answerAdmin` answers them. Pages hold at most 1,000 rows. */
 
-import type { Finding } from '../domain/plan.js';
+import type { Finding, PlanTotals } from '../domain/plan.js';
 import type { RolloutProgress, RolloutState } from '../domain/rollout.js';
 import type { TenantState, Totals } from '../domain/tenant.js';
+import type { TendResult } from '../domain/tend.js';
 
 /** Keyset paging: `after` is the `next` of the page before. */
 export interface PageArgs {
@@ -89,6 +90,17 @@ export interface AdminArgs {
   rollback: ParkedArgs & { readonly force?: boolean };
   /** Accepts the file of a migration (without extension) as it now stands. */
   repair: Expecting & { readonly migration: string };
+  /** Marks tenants without a history as standing at a migration. @defaultValue migration: the newest file */
+  baseline: Expecting & TendSelection & { readonly migration?: string; readonly dryRun: boolean };
+  adopt: { readonly tenants: readonly string[] };
+  refresh: Record<string, never>;
+  eject: TendSelection & { readonly force: boolean };
+}
+
+/** Neither: every tenant of the fleet. */
+export interface TendSelection {
+  readonly tenants?: readonly string[];
+  readonly selector?: string;
 }
 
 /** The newest migration that the caller knows of: a worker without it is waited for, and not asked further. */
@@ -121,6 +133,19 @@ export interface AdminAnswers {
   skip: ParkedAnswer;
   rollback: ParkedAnswer;
   repair: RepairAnswer;
+  baseline: TendResult & { readonly migration: string; readonly dryRun: boolean };
+  adopt: TendResult;
+  refresh: RefreshAnswer;
+  eject: TendResult;
+}
+
+export interface RefreshAnswer extends Pick<TendResult, 'counts' | 'left'> {
+  /** The scan that readiness goes by from now on. */
+  readonly planId: string;
+  readonly totals: PlanTotals;
+  /** Rebuilt rollouts that the control database holds now, and the rows of tenants in them. */
+  readonly rebuilt: { readonly rollouts: number; readonly tenants: number };
+  readonly findings: readonly Finding[];
 }
 
 export interface RepairAnswer {

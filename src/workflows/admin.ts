@@ -3,7 +3,9 @@
 import { controlActivities, helloActivities, planningActivities } from './activity-options.js';
 import type { AdminAnswers, AdminArgs } from './admin-messages.js';
 import type { AdminInput } from './messages.js';
+import { refresh } from './refresh.js';
 import { repair } from './repair.js';
+import { baseline, tend } from './tend.js';
 
 export async function adminWorkflow(input: AdminInput): Promise<unknown> {
   const args = <V extends AdminInput['verb']>() => input.args as unknown as AdminArgs[V];
@@ -12,6 +14,16 @@ export async function adminWorkflow(input: AdminInput): Promise<unknown> {
       return doctor(input);
     case 'repair':
       return repair(input, args<'repair'>());
+    case 'baseline':
+      return baseline(input, args<'baseline'>());
+    case 'adopt':
+      return tend(input, { verb: 'adopt' }, args<'adopt'>());
+    case 'eject': {
+      const { force, ...selection } = args<'eject'>();
+      return tend(input, { verb: 'eject', force }, selection);
+    }
+    case 'refresh':
+      return refresh(input);
     default:
       return controlActivities(input.taskQueue).answerAdmin(input);
   }

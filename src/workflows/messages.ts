@@ -181,6 +181,10 @@ export const ADMIN_VERBS = [
   'skip',
   'rollback',
   'repair',
+  'baseline',
+  'adopt',
+  'refresh',
+  'eject',
 ] as const;
 export type AdminVerb = (typeof ADMIN_VERBS)[number];
 export interface AdminInput extends Ask {

@@ -1,4 +1,5 @@
 import { FlotillaError } from '../../domain/errors.js';
+import type { TendVerb } from '../../domain/tend.js';
 import type { AdminAnswers, AdminArgs } from '../../workflows/admin-messages.js';
 import type { AdminVerb, Ask } from '../../workflows/messages.js';
 import { buildOf } from '../build.js';
@@ -17,7 +18,7 @@ export interface AdminContext extends Ask {
 }
 
 /** Verbs that one activity answers; the others are stories of their own in `workflows/`. */
-type Answered = Exclude<AdminVerb, 'repair'>;
+type Answered = Exclude<AdminVerb, 'repair' | TendVerb>;
 
 type Answerers = { readonly [V in Answered]: (deps: ActivityDeps, context: AdminContext, args: AdminArgs[V]) => Promise<AdminAnswers[V]> };
 
