@@ -24,29 +24,46 @@ export async function scanPositions(
       slice.map((t) => t.schema),
       names,
     );
-    const parts = slice.flatMap(({ schema }, index) => {
-      const found = exists.get(schema);
-      return found?.history || found?.ledger ? [selectOf(schema, index, found, names)] : [];
-    });
-    const { rows } = parts.length ? await client.query<Row>(parts.join('\nunion all ')) : { rows: [] };
-    const byIndex = new Map(rows.map((row) => [row.i, row]));
-    slice.forEach((tenant, index) => {
-      positions.push(toPosition(tenant.id, exists.has(tenant.schema), byIndex.get(index)));
+    const rows = await union<Row>(
+      client,
+      slice.flatMap(({ schema }, index) => {
+        const found = exists.get(schema);
+        return found?.history || found?.ledger ? [bookkeepingOf(schema, index, found, names)] : [];
+      }),
+    );
+    const books = slice.map((_, index) => readBooks(rows.get(index)));
+    const halfWay = await readJournals(client, slice, books, exists);
+    slice.forEach(({ id, schema }, index) => {
+      const { written, checksums, identity } = books[index]!;
+      positions.push({
+        id,
+        applied: exists.has(schema) ? [...new Set(written.map(withoutExtension))] : undefined,
+        written,
+        checksums,
+        ...(identity ? { identity } : {}),
+        halfWay: halfWay.get(index) ?? [],
+      });
     });
   }
   return positions;
 }
 
-/** One tenant's bookkeeping, as the server packs it: values apart by US, rows apart by RS. */
+async function union<R extends { readonly i: number }>(client: Client, parts: readonly string[]): Promise<ReadonlyMap<number, R>> {
+  const { rows } = parts.length ? await client.query<R>(parts.join('\nunion all ')) : { rows: [] };
+  return new Map(rows.map((row) => [row.i, row]));
+}
+
+/** One tenant's history and ledger, as the server packs them: values apart by US, rows apart by RS. */
 interface Row {
   readonly i: number;
   /** Names in Knex's history. */
   readonly h: string | null;
   /** Rows of the ledger: kind, migration, checksum; of an identity whether it was written elsewhere, and the tenant as JSON. */
   readonly l: string | null;
-  /** Direction and migration of each statement in the journal. */
-  readonly s: string | null;
 }
+const US = '\x1f';
+const RS = '\x1e';
+const split = (text: string | null | undefined): readonly string[] => text?.split(RS) ?? [];
 
 interface Found {
   readonly history: boolean;
@@ -54,63 +71,70 @@ interface Found {
   readonly step: boolean;
 }
 
-/** Planning is what this costs, and every table is planned for: one read of each, and none of those that are not there. */
-function selectOf(schema: string, index: number, { history, ledger, step }: Found, names: HistoryNames): string {
-  const all = (what: string, table: string) => `(select string_agg(${what}) from ${table})`;
-  const own = (table: string) => `${ident(schema)}.${ident(table)}`;
-  const h = history ? all('name, chr(30) order by id', `${ident(names.schemaName ?? schema)}.${ident(names.tableName)}`) : 'null';
+/**
+ * Planning is what this costs, and every table is planned for: one read of each, and none of those that are not there. Rows without a
+ * migration, but for identities, come out as null and so not at all.
+ */
+function bookkeepingOf(schema: string, index: number, { history, ledger }: Found, names: HistoryNames): string {
+  const all = (what: string, table: string) => `(select string_agg(${what}, '${RS}' order by id) from ${table})`;
+  const h = history ? all('name', `${ident(names.schemaName ?? schema)}.${ident(names.tableName)}`) : 'null';
   const l = ledger
     ? all(
-        `kind || chr(31) || case kind when 'identity' then coalesce(xmin::text::bigint <> xid::text::bigint % 4294967296, false) || chr(31) || to_json(tenant)::text
-  else migration || chr(31) || coalesce(checksum, '') end, chr(30) order by id`,
-        `${own(LEDGER)} where kind in ('identity', 'baseline', 'applied', 'reverted')`,
+        `case kind when 'identity' then 'identity${US}' || coalesce(xmin <> xid::xid, false) || '${US}' || to_json(tenant)
+  else kind || '${US}' || migration || '${US}' || coalesce(checksum, '') end`,
+        `${ident(schema)}.${ident(LEDGER)}`,
       )
     : 'null';
-  const s = step ? all(`direction || chr(31) || migration, chr(30) order by id`, `${own(STEP)} where key <> 'before'`) : 'null';
-  return `select ${index} i, ${h} h, ${l} l, ${s} s`;
+  return `select ${index} i, ${h} h, ${l} l`;
 }
 
-function toPosition(id: string, exists: boolean, row: Row | undefined): Position {
-  const written = split(row?.h);
-  const { identity, checksums } = readLedger(split(row?.l));
-  return {
-    id,
-    applied: exists ? [...new Set(written.map(withoutExtension))] : undefined,
-    written,
-    checksums,
-    ...(identity ? { identity } : {}),
-    halfWay: countSteps(split(row?.s)),
-  };
+interface Books extends Pick<Position, 'written' | 'checksums' | 'identity'> {
+  /** Something was begun outside a transaction, and its end is not in the ledger. */
+  readonly unfinished: boolean;
 }
 
-const split = (text: string | null | undefined): readonly string[] => text?.split('\x1e') ?? [];
-
-function readLedger(rows: readonly string[]): Pick<Position, 'identity' | 'checksums'> {
+function readBooks(row: Row | undefined): Books {
   const checksums: Record<string, string> = {};
+  const open = new Set<string>();
   let identity: Position['identity'];
-  for (const row of rows) {
-    const [kind, second, third] = row.split('\x1f') as [LedgerRow['kind'], string, string];
+  for (const line of split(row?.l)) {
+    const [kind, second, third] = line.split(US) as [LedgerRow['kind'] | 'failed', string, string];
     if (kind === 'identity') identity = { copied: second === 'true', tenant: JSON.parse(third) as string };
-    else if (kind === 'reverted') delete checksums[second];
-    else checksums[second] = third;
+    else if (kind === 'intent' || kind === 'failed') open.add(second);
+    else {
+      open.delete(second);
+      if (kind === 'reverted') delete checksums[second];
+      else checksums[second] = third;
+    }
   }
-  return { checksums, ...(identity ? { identity } : {}) };
+  return { written: split(row?.h), checksums, ...(identity ? { identity } : {}), unfinished: open.size > 0 };
 }
 
-function countSteps(rows: readonly string[]): readonly HalfWay[] {
-  const counts = new Map<string, number>();
-  for (const row of rows) counts.set(row, (counts.get(row) ?? 0) + 1);
-  return [...counts].map(([row, n]) => {
-    const [direction, migration] = row.split('\x1f') as [HalfWay['direction'], string];
-    return { direction, migration, n };
-  });
+/** Journals are read where the ledger says that there may be something in them: next to nowhere. */
+async function readJournals(
+  client: Client,
+  slice: readonly { readonly schema: string }[],
+  books: readonly Books[],
+  exists: ReadonlyMap<string, Found>,
+): Promise<ReadonlyMap<number, readonly HalfWay[]>> {
+  const rows = await union<{ readonly i: number; readonly s: readonly HalfWay[] | null }>(
+    client,
+    slice.flatMap(({ schema }, index) =>
+      books[index]!.unfinished && exists.get(schema)?.step
+        ? [
+            `select ${index} i, (select json_agg(g) from (select migration, direction, count(*)::int n from ${ident(schema)}.${ident(STEP)} where key <> 'before' group by 1, 2 order by min(id)) g) s`,
+          ]
+        : [],
+    ),
+  );
+  return new Map([...rows].map(([index, { s }]) => [index, s ?? []]));
 }
 
-/** Which of the schemas exist, and which bookkeeping each of them has. A journal that nothing was ever written into counts as none. */
+/** Which of the schemas exist, and which tables of the bookkeeping each of them has. */
 async function existing(client: Client, schemas: readonly string[], names: HistoryNames): Promise<Map<string, Found>> {
   const home = names.schemaName;
   const { rows } = await client.query<{ nspname: string; history: boolean; ledger: boolean; step: boolean }>(
-    `select n.nspname, bool_or(c.relname = $2) ${home === undefined ? '' : 'or to_regclass($5) is not null'} as history, bool_or(c.relname = $3) as ledger, bool_or(c.relname = $4 and pg_relation_size(c.oid) > 0) as step
+    `select n.nspname, bool_or(c.relname = $2) ${home === undefined ? '' : 'or to_regclass($5) is not null'} as history, bool_or(c.relname = $3) as ledger, bool_or(c.relname = $4) as step
      from pg_namespace n left join pg_class c on c.relnamespace = n.oid and c.relname in ($2, $3, $4) and c.relkind in ('r', 'p')
      where n.nspname = any ($1::name[]) group by 1`,
     [[...new Set(schemas)], names.tableName, LEDGER, STEP, ...(home === undefined ? [] : [`${ident(home)}.${ident(names.tableName)}`])],

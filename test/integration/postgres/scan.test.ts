@@ -193,20 +193,52 @@ describe('positions', () => {
   });
 
   it('counts what the journal holds of a half-way migration, and takes an empty one for nothing', async () => {
-    const [half, empty] = [await tenant({ ledger: [] }), await tenant({ ledger: [] })];
-    for (const { schema } of [half, empty]) await query(db.url, createJournal(schema));
+    const [half, empty, none] = await Promise.all(
+      [1, 2, 3].map(() =>
+        tenant({
+          ledger: [
+            ['intent', 'a', 'a1'],
+            ['failed', 'a', null],
+          ],
+        }),
+      ),
+    );
+    for (const { schema } of [half!, empty!]) await query(db.url, createJournal(schema));
     await query(
       db.url,
-      `insert into ${ident(half.schema)}.flotilla_step (migration, direction, key, occurrence, state, statement)
+      `insert into ${ident(half!.schema)}.flotilla_step (migration, direction, key, occurrence, state, statement)
        values ('a', 'up', 'before', 0, 'done', ''), ('a', 'up', 'k1', 1, 'done', 's'), ('a', 'up', 'k2', 1, 'started', 's'), ('b', 'down', 'k1', 1, 'done', 's'), ('c', 'up', 'before', 0, 'done', '')`,
     );
-    expect((await scanPositions(client, [half, empty], NAMES)).map(({ halfWay }) => halfWay)).toEqual([
+    expect((await scanPositions(client, [half!, empty!, none!], NAMES)).map(({ halfWay }) => halfWay)).toEqual([
       [
         { direction: 'up', migration: 'a', n: 2 },
         { direction: 'down', migration: 'b', n: 1 },
       ],
       [],
+      [],
     ]);
+  });
+
+  it.each([
+    ['went on to its end', [['applied', 'a', 'a1']], false],
+    ['was taken back', [['reverted', 'a', 'a1']], false],
+    ['is behind another that was applied since', [['applied', 'b', 'b1']], true],
+    [
+      'has begun its way back',
+      [
+        ['applied', 'a', 'a1'],
+        ['intent', 'a', 'a1'],
+      ],
+      true,
+    ],
+  ] as const)('reads the journal as long as the ledger knows of no end: a migration that %s', async (_, since, read) => {
+    const it = await tenant({ ledger: [['intent', 'a', 'a1'], ['failed', 'a', null], ...since] });
+    await query(db.url, createJournal(it.schema));
+    await query(
+      db.url,
+      `insert into ${ident(it.schema)}.flotilla_step (migration, direction, key, occurrence, state, statement) values ('a', 'up', 'k1', 1, 'done', 's')`,
+    );
+    expect((await scanPositions(client, [it], NAMES))[0]!.halfWay).toEqual(read ? [{ direction: 'up', migration: 'a', n: 1 }] : []);
   });
 
   it('reads a history table of another name, and passes over one of the usual name', async () => {
@@ -236,7 +268,14 @@ describe('positions', () => {
   it.each([`a"b'; drop schema public cascade; --`, `a\\'b`, 'MiXeD Case.dot', '$1', '{"a",b}', 'pérez_日本', 'x'.repeat(63)])(
     'reads the schema %s like any other',
     async (schema) => {
-      const it = await tenant({ schema, history: ['a.js'], ledger: [['applied', 'a', 'a1']] });
+      const it = await tenant({
+        schema,
+        history: ['a.js'],
+        ledger: [
+          ['applied', 'a', 'a1'],
+          ['intent', 'b', 'b1'],
+        ],
+      });
       await query(db.url, createJournal(schema));
       await query(
         db.url,
