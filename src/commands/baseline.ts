@@ -65,8 +65,8 @@ async function mayMark(
   const asked = { interactive: out.interactive, yes: flags.yes, environment: config.fleet.environment };
   if (flags.yes || !out.interactive) return mayChange(`Mark ${describeSelection(flags)}?`, asked);
   const preview = await run({ dryRun: true });
-  process.stdout.write(renderBaseline(preview, out.style));
   // Nobody to ask about: the run itself says why
   if (preview.counts.done === 0) return true;
+  process.stdout.write(renderBaseline(preview, out.style));
   return mayChange(`Mark ${plural(preview.counts.done, 'tenant')} as standing at ${preview.migration}?`, asked);
 }
