@@ -1,7 +1,7 @@
 /** What histories say, and the verbs that put it right: each promise of docs/history.md, through the command line. */
 
 import pg from 'pg';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, inject, it, onTestFinished } from 'vitest';
 import { DOCUMENTS, type DocumentKind } from '../../src/client/documents.js';
 import { withKnex } from '../support/backstage.js';
 import { createFleet, type FleetFixture, type FleetOptions, query, until, type WorkerProcess } from '../support/fleet.js';
@@ -420,9 +420,13 @@ it('takes its own tables out of tenants, and plain Knex goes on: forward, and ba
   expect(await tablesOf(fleet, 't01')).toEqual(['knex_migrations', 'knex_migrations_lock']);
 });
 
-it('reaches tenants in several cells and databases, and names those that it could not have now', async () => {
+it('reaches tenants in several cells, in schemas and in a database of its own, and names those that it could not have now', async () => {
+  const database = `own_${process.pid}`;
+  await query(inject('postgres').url, `create database ${database}`);
+  onTestFinished(() => query(inject('postgres').url, `drop database ${database} with (force)`).then(() => undefined));
   const fleet = await setup({
-    hosts: { h1: { schemas: ['t01', 't02'], cell: 'eu' }, h2: { schemas: ['t03', 't we"ird.Name'], cell: 'us' } },
+    hosts: { h1: { schemas: ['t01'], cell: 'eu' }, h2: { schemas: ['t03', 't we"ird.Name'], cell: 'us' } },
+    tenants: `[fromSchemas({ host: 'h1', like: 't*', id: (s) => s }), fromSchemas({ host: 'h2', like: 't*', id: (s) => s }), fromList([{ id: 'own', host: 'h1', database: '${database}' }])]`,
   });
   await fleet.worker();
   expect(await json(fleet, 'baseline', 'baseline', '--all', '--dry-run')).toMatchObject({
@@ -443,6 +447,11 @@ it('reaches tenants in several cells and databases, and names those that it coul
   });
   await fleet.rows('h2', `update "t we""ird.Name".knex_migrations_lock set is_locked = 0`);
   expect(await json(fleet, 'baseline', 'baseline', '--all')).toMatchObject({ code: 0, counts: { done: 1, unchanged: 3 } });
+  const at = new URL(fleet.hostUrls.h1!);
+  at.pathname = `/${database}`;
+  expect(await query(at.toString(), 'select name from public.knex_migrations')).toEqual([{ name: `${NOTES}.js` }]);
+  expect(await json(fleet, 'eject', 'eject', '--all', '--yes')).toMatchObject({ code: 0, counts: { done: 4 } });
+  expect(await query(at.toString(), `select 1 from pg_tables where tablename = 'flotilla_ledger'`)).toEqual([]);
 });
 
 it('marks no tenant of production unasked', async () => {
