@@ -16,6 +16,11 @@ const about: Record<DocumentKind, string> = {
   history: 'Printed by `history`.',
   audit: 'Printed by `audit`.',
   doctor: 'Printed by `doctor`.',
+  repair: 'Printed by `repair`.',
+  baseline: 'Printed by `baseline`.',
+  adopt: 'Printed by `adopt`.',
+  refresh: 'Printed by `refresh`.',
+  eject: 'Printed by `eject`.',
   error: 'Printed when a verb could not begin: usage, config.',
 };
 

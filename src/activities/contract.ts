@@ -4,8 +4,10 @@
  */
 
 import type { ListResult } from '../domain/outcome.js';
-import type { Finding, PlanSummary, RolloutPlan } from '../domain/plan.js';
+import type { EditedSource, Finding, PlanSummary, RolloutPlan } from '../domain/plan.js';
 import type { FinalState, RolloutProgress, RolloutState } from '../domain/rollout.js';
+import type { TendResult, TendVerb } from '../domain/tend.js';
+import type { AdminAnswers } from '../workflows/admin-messages.js';
 import type { AdminVerb, Ask, PlanInput, TenantInput, TenantVerb } from '../workflows/messages.js';
 
 export interface Hello {
@@ -30,6 +32,8 @@ export interface ScanResult {
   readonly upToDate: number;
   /** Problems found while scanning: drift, missing schemas, silent hosts. */
   readonly findings: readonly Finding[];
+  /** Missing: a worker of an older build. */
+  readonly edited?: readonly EditedSource[];
 }
 
 export interface LoadTenantsInput {
@@ -76,6 +80,12 @@ export interface VerifyWaveResult {
   readonly more?: number;
 }
 
+export type TendOrder =
+  | { readonly verb: 'baseline'; readonly migration: string; readonly digest: string; readonly dryRun: boolean }
+  | { readonly verb: 'adopt' }
+  | { readonly verb: 'refresh' }
+  | { readonly verb: 'eject'; readonly force: boolean };
+
 export interface AuditEvent extends Ask {
   readonly verb: string;
   readonly subject?: string;
@@ -114,7 +124,13 @@ export interface Activities {
   scanTenants(input: CellScope & Pick<PlanInput, 'to' | 'strategy'>): Promise<ScanResult>;
   /** C. Waves, canaries, counts, digest; stores the plan unless mode is `check` or a finding is an error. */
   freezePlan(
-    input: PlanInput & { readonly cells: readonly string[]; readonly findings: readonly Finding[]; readonly startedAtMs: number },
+    input: PlanInput & {
+      readonly cells: readonly string[];
+      readonly findings: readonly Finding[];
+      /** @defaultValue none */
+      readonly edited?: readonly EditedSource[];
+      readonly startedAtMs: number;
+    },
   ): Promise<PlanSummary>;
 
   // Rollout
@@ -174,6 +190,47 @@ export interface Activities {
     readonly finalState: FinalState;
     readonly progress: RolloutProgress;
   }): Promise<void>;
+
+  // Putting right what histories say
+  /** C. Refuses what cannot be asked for, before anybody looks at a tenant. @throws FLT_UNKNOWN_MIGRATION, FLT_MIGRATION_INVALID, FLT_ROLLOUT_OPEN */
+  openTending(input: {
+    readonly fleet: string;
+    readonly verb: 'repair' | TendVerb;
+    /** Without extension. @defaultValue the newest file */
+    readonly migration?: string;
+  }): Promise<{
+    readonly migration?: string;
+    /** Over the files up to it: a tenant worker with others is not let near a tenant. */
+    readonly digest?: string;
+  }>;
+  /** C. Once the tenants are staged: refuses what cannot be done as a whole, and puts the verb on record. @throws FLT_UNKNOWN_TENANT, FLT_NO_TENANTS, the code of discovery's first error */
+  beginTending(
+    input: Ask & {
+      readonly fleet: string;
+      readonly planId: string;
+      readonly verb: TendVerb;
+      readonly tenants?: readonly string[];
+      readonly findings: readonly Finding[];
+      /** Nothing will be written. */
+      readonly dryRun: boolean;
+      readonly migration?: string;
+    },
+  ): Promise<void>;
+  /** T. Works through the staged tenants of one cell, each under its lock. Heartbeats; safe to repeat. @throws FLT_MIGRATION_MISMATCH */
+  tendTenants(input: Ask & CellScope & TendOrder): Promise<TendResult>;
+  /** C. After refresh: says how each rebuilt rollout came out. */
+  concludeRefresh(input: { readonly fleet: string }): Promise<{ readonly rollouts: number; readonly tenants: number }>;
+  /** C. Accepts a migration's file as it stands, if the scan found that tenants applied it from another source. */
+  acceptChecksum(
+    input: Ask & {
+      readonly fleet: string;
+      readonly migration: string;
+      readonly edited: readonly EditedSource[];
+      readonly findings: readonly Finding[];
+    },
+  ): Promise<AdminAnswers['repair']>;
+  /** C. Forgets whom the verb had staged. */
+  endTending(input: { readonly planId: string }): Promise<void>;
 
   // Fleet
   /** C. Answers one admin verb. */

@@ -15,10 +15,24 @@ import { createMigrateTenants } from './migrate-tenants.js';
 import { createOpenRollout } from './open-rollout.js';
 import { createDismissTenants, createFindParked, createParkTenants, createSignalTenants } from './parked-tenants.js';
 import { createScanTenants } from './scan-tenants.js';
+import { createAcceptChecksum } from './tend/accept-checksum.js';
+import { createBeginTending } from './tend/begin-tending.js';
+import { createConcludeRefresh } from './tend/conclude-refresh.js';
+import { createEndTending } from './tend/end-tending.js';
+import { createOpenTending } from './tend/open-tending.js';
+import { createTendTenants } from './tend/tend-tenants.js';
 import { translated } from './to-failure.js';
 import { createVerifyWave } from './verify-wave.js';
 
-type TenantActivity = 'hello' | 'discoverTenants' | 'scanTenants' | 'migrateTenants' | 'awaitHost' | 'verifyWave' | 'checkHosts';
+type TenantActivity =
+  | 'hello'
+  | 'discoverTenants'
+  | 'scanTenants'
+  | 'migrateTenants'
+  | 'awaitHost'
+  | 'verifyWave'
+  | 'tendTenants'
+  | 'checkHosts';
 
 export type TenantActivities = Pick<Activities, TenantActivity>;
 export type ControlActivities = Omit<Activities, Exclude<TenantActivity, 'hello'>>;
@@ -40,6 +54,11 @@ export function createControlActivities(deps: ActivityDeps): ControlActivities {
     markTenants: translated(createMarkTenants(deps)),
     recordRollout: translated(createRecordRollout(deps)),
     closeRollout: translated(createCloseRollout(deps)),
+    openTending: translated(createOpenTending(deps), impatient),
+    beginTending: translated(createBeginTending(deps), impatient),
+    concludeRefresh: translated(createConcludeRefresh(deps), impatient),
+    acceptChecksum: translated(createAcceptChecksum(deps), impatient),
+    endTending: translated(createEndTending(deps), impatient),
     answerAdmin: translated(createAnswerAdmin(deps), impatient),
   };
 }
@@ -52,6 +71,7 @@ export function createTenantActivities(deps: ActivityDeps): TenantActivities {
     migrateTenants: translated(createMigrateTenants(deps)),
     awaitHost: translated(createAwaitHost(deps)),
     verifyWave: translated(createVerifyWave(deps)),
+    tendTenants: translated(createTendTenants(deps)),
     checkHosts: translated(createCheckHosts(deps), impatient),
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { countHosts, countPositions, countStates, setStates, stagedIds } from '../control/plan-tenants.js';
+import { countHosts, countPositions, countStates, setStates } from '../control/plan-tenants.js';
 import { storeSummary } from '../control/plans.js';
 import { unclearTenants } from '../control/rollout-tenants.js';
 import { canonicalJson } from '../domain/canonical-json.js';
@@ -10,8 +10,10 @@ import type { MigrationFile } from '../engines/engine.js';
 import type { PlanInput } from '../workflows/messages.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
+import { acceptedSources } from './edited-sources.js';
 import { placeWaves } from './place-waves.js';
 import { mergeFindings } from './scan-findings.js';
+import { unknownTenants } from './unknown-tenants.js';
 
 type FreezeInput = Parameters<Activities['freezePlan']>[0];
 
@@ -26,7 +28,8 @@ export const createFreezePlan =
   async (input) => {
     const { files } = await deps.engine.list();
     const to = target(files, input.to);
-    const findings: Finding[] = [...input.findings, ...(await unknownTenants(deps, input))];
+    const unknown = await unknownTenants(deps, input.planId, input.tenants);
+    const findings: Finding[] = [...input.findings, ...(unknown ? [unknown] : [])];
     await holdBack(deps, input, findings);
 
     const strategyOf = (pending: number) => strategyFor(deps, input, pending);
@@ -49,7 +52,7 @@ export const createFreezePlan =
         message: selected ? 'The selection holds no tenant.' : 'The fleet holds no tenant.',
       });
     }
-    const migrations = await plannedMigrations(deps, input.planId, files, to);
+    const migrations = await plannedMigrations(deps, input, files, to);
     const judged = mergeFindings(allowOutOfOrder(findings, strategy));
     const frozen = input.mode === 'freeze' && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
     const content = {
@@ -106,26 +109,6 @@ function strategyFor(deps: ActivityDeps, input: PlanInput, pending: number): Res
   }
 }
 
-/** Named tenants that no source knows. */
-async function unknownTenants(deps: ActivityDeps, { planId, tenants }: FreezeInput): Promise<Finding[]> {
-  if (tenants === undefined) return [];
-  const known = new Set(await stagedIds(deps.control, planId, tenants));
-  const unknown = tenants.filter((id) => !known.has(id));
-  if (unknown.length === 0) return [];
-  return [
-    {
-      severity: 'error',
-      code: 'FLT_UNKNOWN_TENANT',
-      message: `The fleet has no tenant ${unknown
-        .slice(0, SAMPLE)
-        .map((id) => `"${id}"`)
-        .join(', ')}${unknown.length > SAMPLE ? `, and ${unknown.length - SAMPLE} more` : ''}.`,
-      tenants: unknown.length,
-      sample: unknown.slice(0, SAMPLE),
-    },
-  ];
-}
-
 /** Tenants of which something may stay behind from an older rollout wait for a person. */
 async function holdBack(deps: ActivityDeps, { fleet, planId }: FreezeInput, findings: Finding[]): Promise<void> {
   const unclear = await unclearTenants(deps.control, fleet, planId);
@@ -145,7 +128,7 @@ async function holdBack(deps: ActivityDeps, { fleet, planId }: FreezeInput, find
 /** What some pending tenant lacks, with what is known of the way back before anything ran. */
 async function plannedMigrations(
   deps: ActivityDeps,
-  planId: string,
+  { planId, edited = [] }: FreezeInput,
   files: readonly MigrationFile[],
   to: string,
 ): Promise<PlanSummary['migrations']> {
@@ -159,7 +142,18 @@ async function plannedMigrations(
     const { applied, pending } = counts[file.name] ?? { applied: 0, pending: 0 };
     if (pending === 0) return [];
     const { name, checksum, closure, transactional } = file;
-    return [{ name, checksum, closure, transactional, reversible: reversible(file), appliedBefore: applied }];
+    const accepted = acceptedSources(edited, name, checksum);
+    return [
+      {
+        name,
+        checksum,
+        ...(accepted.length ? { accepted } : {}),
+        closure,
+        transactional,
+        reversible: reversible(file),
+        appliedBefore: applied,
+      },
+    ];
   });
 }
 

@@ -1,27 +1,23 @@
+import { acceptancesOf } from '../control/accepted-checksums.js';
 import { type ScannedTenant, stagedTenants, storeScan } from '../control/plan-tenants.js';
 import { ERROR_CODES } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { Finding } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
-import type { Position } from '../postgres/contract.js';
 import { sharesBackends } from '../postgres/host-facts.js';
-import { scanPositions } from '../postgres/scan.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
+import { eachAtOnce } from './each-at-once.js';
 import { groupBy } from './group-by.js';
 import { heartbeating } from './heartbeat.js';
 import { hostTrouble } from './host-trouble.js';
-import { createJudge, type Judgement } from './judge-position.js';
-import { createFindings, type Findings } from './scan-findings.js';
-
-/** Tenants that one connection reads before the next takes over: several at once share a host's processors. */
-const SLICE = 1_000;
-const CONNECTIONS_PER_HOST = 4;
+import { CONNECTIONS_PER_HOST, readPositions, slices } from './read-positions.js';
+import { createSettler } from './settle-position.js';
 
 /** Reads where every staged tenant of one cell stands, all hosts at once. Writes nothing to a tenant. */
 export const createScanTenants =
   (deps: ActivityDeps): Activities['scanTenants'] =>
-  async ({ planId, cell, to }) => {
+  async ({ fleet, planId, cell, to }) => {
     let scanned = 0;
     let total = 0;
     return heartbeating(
@@ -39,9 +35,13 @@ export const createScanTenants =
           throw new FlotillaError('FLT_UNKNOWN_MIGRATION', `There is no migration "${target}".`, { migration: target });
         const staged = await stagedTenants(deps.control, planId, cell);
         total = staged.length;
-        const findings = createFindings();
         const troubles: Finding[] = [];
-        const judge = createJudge(files, target);
+        const settler = createSettler({
+          files,
+          to: target,
+          acceptances: await acceptancesOf(deps.control, fleet),
+          table: deps.names.tableName,
+        });
         const results: ScannedTenant[] = [];
         const active = staged.filter((tenant) => (tenant.lifecycle ?? 'active') === 'active');
         for (const tenant of staged)
@@ -54,7 +54,7 @@ export const createScanTenants =
             await eachAtOnce(slices(tenants), CONNECTIONS_PER_HOST, async (slice) => {
               if (silent) return;
               try {
-                for (const position of await read(deps, host, slice)) results.push(settle(position, judge(position), findings));
+                for (const position of await readPositions(deps, host, slice)) results.push(settler.settle(position));
                 scanned += slice.tenants.length;
               } catch (error) {
                 silent ??= hostTrouble(error, 'reading the histories');
@@ -73,7 +73,8 @@ export const createScanTenants =
           tenants: staged.length,
           pending: count('pending'),
           upToDate: count('upToDate'),
-          findings: [...invalid, ...troubles, ...findings.list()],
+          findings: [...invalid, ...troubles, ...settler.findings()],
+          edited: settler.edited(),
         };
       },
     );
@@ -98,64 +99,4 @@ async function refusal(deps: ActivityDeps, host: string, [tenant]: readonly Tena
 interface Trouble {
   readonly code: string;
   readonly message: string;
-}
-
-interface Slice {
-  readonly database: string | undefined;
-  readonly tenants: readonly TenantRef[];
-}
-
-function slices(tenants: readonly TenantRef[]): Slice[] {
-  return [...groupBy(tenants, (tenant) => tenant.database)].flatMap(([database, of]) => {
-    const parts: Slice[] = [];
-    for (let from = 0; from < of.length; from += SLICE) parts.push({ database, tenants: of.slice(from, from + SLICE) });
-    return parts;
-  });
-}
-
-/** A database that is not there is no trouble of its host: its tenants have no schema. */
-async function read(deps: ActivityDeps, host: string, { database, tenants }: Slice): Promise<readonly Position[]> {
-  try {
-    return await deps.hosts.withHost(
-      host,
-      (client) =>
-        scanPositions(
-          client,
-          tenants.map(({ id, schema = 'public' }) => ({ id, schema })),
-          deps.names,
-        ),
-      database,
-    );
-  } catch (error) {
-    if (database === undefined || !(error instanceof FlotillaError) || error.code !== 'FLT_SCHEMA_MISSING') throw error;
-    return tenants.map(({ id }) => ({ id, applied: undefined, checksums: {} }));
-  }
-}
-
-function settle(position: Position, judgement: Judgement, findings: Findings): ScannedTenant {
-  const { id } = position;
-  if (position.applied === undefined) {
-    findings.add('FLT_SCHEMA_MISSING', undefined, id);
-    return { id, state: 'blocked', reason: 'FLT_SCHEMA_MISSING', applied: 0, pending: [] };
-  }
-  for (const migration of judgement.edited) findings.add('FLT_CHECKSUM_DRIFT', migration, id);
-  for (const migration of judgement.missing) findings.add('FLT_HISTORY_MISSING_FILE', migration, id);
-  for (const migration of judgement.outOfOrder) findings.add('FLT_OUT_OF_ORDER', migration, id);
-  return {
-    id,
-    state: judgement.pending.length ? 'pending' : 'upToDate',
-    ...(judgement.position === undefined ? {} : { position: judgement.position }),
-    applied: position.applied.length,
-    pending: judgement.pending,
-  };
-}
-
-/** Works through the items, so many at a time. */
-async function eachAtOnce<T>(items: readonly T[], places: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  await Promise.all(
-    Array.from({ length: Math.min(places, queue.length) }, async () => {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-    }),
-  );
 }

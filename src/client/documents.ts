@@ -251,6 +251,59 @@ export const doctorDocument = z.object({
   ok: z.boolean(),
   checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string(), remedy: z.string().optional() })),
 });
+export const repairDocument = z.object({
+  ...base,
+  kind: z.literal('repair'),
+  migration: z.string(),
+  checksum: z.string().describe('SHA-256 of the file as it stands'),
+  outcome: z.enum(['accepted', 'acceptedBefore', 'nothingDrifted']),
+  tenants: count.describe('that applied it from another source'),
+  sample: z.array(z.string()),
+  before: z.object({ actor: z.string(), at: time, reason: z.string().optional() }).optional().describe('who accepted it earlier'),
+  findings: z.array(finding).describe('what else stands in the way of a plan'),
+});
+const tendPart = {
+  counts: z
+    .object({ tenants: count, done: count, unchanged: count, skipped: count, refused: count, unreached: count })
+    .describe('of the tenants that were selected; skipped: not active'),
+  left: z
+    .array(
+      z.object({
+        outcome: z.enum(['refused', 'unreached']),
+        code: z.string(),
+        count,
+        tenants: z.array(z.string()).describe('up to 20'),
+        sample: z.string().describe('what was said of the first'),
+      }),
+    )
+    .describe('tenants that were left alone, grouped by error code'),
+};
+export const baselineDocument = z.object({
+  ...base,
+  kind: z.literal('baseline'),
+  migration: z.string().describe('that the tenants stand at'),
+  dryRun: z.boolean().describe('nothing was written'),
+  ...tendPart,
+  groups: z
+    .array(z.object({ fingerprint: z.string(), tenants: count, sample: z.array(z.string()).describe('up to 5') }))
+    .describe('marked tenants by structure, most tenants first, up to 50'),
+  moreGroups: z.object({ groups: count, tenants: count }).describe('structures beyond those'),
+});
+export const adoptDocument = z.object({
+  ...base,
+  kind: z.literal('adopt'),
+  ...tendPart,
+  told: z.array(z.string()).describe('what the first 20 were before'),
+});
+export const refreshDocument = z.object({
+  ...base,
+  kind: z.literal('refresh'),
+  totals: z.object({ tenants: count, pending: count, upToDate: count, excluded: count, blocked: count }),
+  rebuilt: z.object({ rollouts: count, tenants: count }).describe('rebuilt rollouts on record now, and their tenants'),
+  ...tendPart,
+  findings: z.array(finding),
+});
+export const ejectDocument = z.object({ ...base, kind: z.literal('eject'), ...tendPart, told: z.array(z.string()) });
 /** A failure before the verb could begin: usage, config. */
 export const errorDocument = z.object({ ...base, kind: z.literal('error'), error: errorPart });
 
@@ -266,6 +319,11 @@ export const DOCUMENTS = {
   history: historyDocument,
   audit: auditDocument,
   doctor: doctorDocument,
+  repair: repairDocument,
+  baseline: baselineDocument,
+  adopt: adoptDocument,
+  refresh: refreshDocument,
+  eject: ejectDocument,
   error: errorDocument,
 } as const;
 export type DocumentKind = keyof typeof DOCUMENTS;

@@ -1,6 +1,7 @@
 import type { PlanSummary } from '../domain/plan.js';
 import type { TenantState } from '../domain/tenant.js';
 import type { TenantRecord } from '../workflows/admin-messages.js';
+import type { AdminOptions } from './admin.js';
 import { type ConnectOptions, connect } from './connect.js';
 import type { AskOptions, ClientContext } from './context.js';
 import { type DoctorOptions, type DoctorResult, doctor } from './doctor.js';
@@ -12,6 +13,7 @@ import type { RolloutStatus } from './rollout-status.js';
 import { type StartOptions, type StartResult, start } from './start.js';
 import { status } from './status.js';
 import { type SteerOptions, type SteerResult, steer } from './steer.js';
+import * as truth from './truth.js';
 import { type WaitOptions, type WaitResult, wait } from './wait.js';
 
 /**
@@ -92,6 +94,29 @@ export class FlotillaClient {
   /** Returns tenants to where this rollout found them (not Knex's last batch). {@inheritDoc rollback} */
   rollback(options: SteerOptions<'rollback'> = {}): Promise<SteerResult> {
     return rollback(this.#context, options);
+  }
+
+  // Put right what histories say; each is audited with actor and reason.
+
+  /** {@inheritDoc truth.repair} */
+  repair(options: truth.RepairOptions): Promise<truth.RepairResult> {
+    return truth.repair(this.#context, options);
+  }
+  /** {@inheritDoc truth.baseline} */
+  baseline(options: truth.BaselineOptions): Promise<truth.BaselineResult> {
+    return truth.baseline(this.#context, options);
+  }
+  /** {@inheritDoc truth.adopt} */
+  adopt(options: truth.AdoptOptions): Promise<truth.TendedResult> {
+    return truth.adopt(this.#context, options);
+  }
+  /** {@inheritDoc truth.refresh} */
+  refresh(options: AdminOptions = {}): Promise<truth.RefreshResult> {
+    return truth.refresh(this.#context, options);
+  }
+  /** {@inheritDoc truth.eject} */
+  eject(options: truth.EjectOptions): Promise<truth.TendedResult> {
+    return truth.eject(this.#context, options);
   }
 
   // Look

@@ -1,10 +1,12 @@
 /** Results of the client as `--json` documents. Types come from the schemas; nothing is checked here at run time. */
 
-import type { PlanSummary } from '../domain/plan.js';
+import type { Finding, PlanSummary } from '../domain/plan.js';
 import { noTotals } from '../domain/tenant.js';
+import type { TendResult } from '../domain/tend.js';
 import type { DocumentKind, DocumentOf } from './documents.js';
 import type { RolloutStatus } from './rollout-status.js';
 import type { StartResult } from './start.js';
+import type { BaselineResult, RefreshResult, RepairResult, TendedResult } from './truth.js';
 import type { WaitResult } from './wait.js';
 
 /** A document without the fields that every document has. */
@@ -38,8 +40,8 @@ export function planBody(summary: PlanSummary): Body<'plan'> {
   };
 }
 
-export const findings = (summary: PlanSummary): Body<'plan'>['findings'] =>
-  summary.findings.map((finding) => ({
+export const findings = (of: { readonly findings: readonly Finding[] }): Body<'plan'>['findings'] =>
+  of.findings.map((finding) => ({
     ...finding,
     ...(finding.sample ? { sample: [...finding.sample] } : {}),
   })) as Body<'plan'>['findings'];
@@ -133,5 +135,30 @@ export function startBody(result: StartResult): Body<'start'> {
   const plan = result.outcome === 'started' ? result.plan : undefined;
   return { outcome: result.outcome, ...rolloutBody(result.rollout, plan), ...(plan ? { findings: findings(plan) } : {}) };
 }
+
+export const repairBody = (result: RepairResult): Body<'repair'> => ({ ...result, sample: [...result.sample], findings: findings(result) });
+
+const tendPart = ({ counts, left }: Pick<TendResult, 'counts' | 'left'>): Pick<Body<'eject'>, 'counts' | 'left'> => ({
+  counts,
+  left: left.map((group) => ({ ...group, tenants: [...group.tenants] })),
+});
+
+export const baselineBody = ({ migration, dryRun, groups, moreGroups, ...rest }: BaselineResult): Body<'baseline'> => ({
+  migration,
+  dryRun,
+  ...tendPart(rest),
+  groups: groups.map((group) => ({ ...group, sample: [...group.sample] })),
+  moreGroups,
+});
+
+export const tendedBody = (result: TendedResult): Body<'adopt'> => ({ ...tendPart(result), told: [...result.told] });
+
+export const refreshBody = (result: RefreshResult): Body<'refresh'> => ({
+  planId: result.planId,
+  totals: result.totals,
+  rebuilt: result.rebuilt,
+  ...tendPart(result),
+  findings: findings(result),
+});
 
 export const waitBody = (result: WaitResult): Body<'wait'> => ({ why: result.why, ...rolloutBody(result.status) });

@@ -5,7 +5,7 @@
 
 export interface Verb {
   readonly name: string;
-  readonly group: 'Set up' | 'Look' | 'Run' | 'Steer';
+  readonly group: 'Set up' | 'Look' | 'Run' | 'Steer' | 'Put right';
   /** One line for `flotilla --help`. */
   readonly summary: string;
   /** Method of `FlotillaClient`; local verbs have none. */
@@ -53,6 +53,29 @@ export const VERBS = [
     summary: "return tenants to where this rollout found them (not Knex's last batch)",
     client: 'rollback',
     via: 'update',
+  },
+  { name: 'repair', group: 'Put right', summary: 'accept an edited migration file as it now stands', client: 'repair', via: 'admin' },
+  {
+    name: 'baseline',
+    group: 'Put right',
+    summary: 'mark tenants that never had Knex as standing at a migration; nothing is run',
+    client: 'baseline',
+    via: 'admin',
+  },
+  { name: 'adopt', group: 'Put right', summary: "make a cloned or restored schema the tenant's own", client: 'adopt', via: 'admin' },
+  {
+    name: 'refresh',
+    group: 'Put right',
+    summary: 'rebuild what the control database says of tenants from the tenants',
+    client: 'refresh',
+    via: 'admin',
+  },
+  {
+    name: 'eject',
+    group: 'Put right',
+    summary: "drop Flotilla's own tables from tenants; plain Knex goes on",
+    client: 'eject',
+    via: 'admin',
   },
 ] as const satisfies readonly Verb[];
 

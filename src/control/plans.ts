@@ -35,12 +35,18 @@ export async function overtakenBy(pool: ControlPool, fleet: string, planId: stri
   return row?.id;
 }
 
-/** Drops scans, checks and refused plans that are older than an hour, all but the newest of the whole fleet: nobody asks for their pages any more. */
+/** Drops tenants that were staged for something else than a plan. */
+export async function forgetUnmade(pool: ControlPool, planId: string): Promise<void> {
+  await ask(pool, `delete from plan where id = $1 and summary is null`, [planId]);
+}
+
+/** Drops scans, checks and refused plans that are older than an hour, all but the newest of the whole fleet and those that a rebuilt rollout goes by: nobody asks for their pages any more. */
 export async function forgetOldScans(pool: ControlPool, fleet: string): Promise<void> {
   await ask(
     pool,
     `delete from plan where fleet = $1 and coalesce(summary ->> 'frozen', 'false') = 'false' and created_at < now() - interval '1 hour'
-     and id <> coalesce((select max(id) from plan where fleet = $1 and whole and summary is not null), '')`,
+     and id <> coalesce((select max(id) from plan where fleet = $1 and whole and summary is not null), '')
+     and not exists (select from rollout where rollout.plan_id = plan.id)`,
     [fleet],
   );
 }

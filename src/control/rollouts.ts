@@ -13,9 +13,11 @@ export interface RolloutRow {
   readonly startedAt: Date;
   readonly finishedAt: Date | null;
   readonly report: RolloutProgress | RolloutReport | null;
+  /** Rebuilt from the tenants' ledgers: the newest migration that it is known to have applied. */
+  readonly rebuiltTo: string | null;
 }
 
-const COLUMNS = `id, plan_id "planId", request_id "requestId", actor, reason, state, started_at "startedAt", finished_at "finishedAt", report`;
+const COLUMNS = `id, plan_id "planId", request_id "requestId", actor, reason, state, started_at "startedAt", finished_at "finishedAt", report, rebuilt_to "rebuiltTo"`;
 
 /** Opens the rollout's row. Safe to repeat. */
 export async function openRollout(

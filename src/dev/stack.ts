@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { FlotillaError } from '../domain/errors.js';
 import type { PostgresServer, StartPostgresOptions } from './embedded-postgres.js';
+import { withoutExitHooks } from './exit-hooks.js';
 import { startOf } from './process-identity.js';
 import type { StartTemporalOptions, TemporalServer } from './temporal-server.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -29,21 +30,6 @@ export interface Stack {
   processes(): StackProcess[];
   /** Ends everything. Safe to repeat. */
   stop(): Promise<void>;
-}
-
-const EVENTS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'beforeExit', 'exit'] as const;
-
-/**
- * The Postgres package installs exit hooks that end its servers, and this process, at the first signal, and that make every exit code 0.
- * Ending in order is our own affair here, and a crash is the reaper's.
- */
-async function withoutExitHooks<T>(load: () => Promise<T>): Promise<T> {
-  const before = EVENTS.map((event) => process.listeners(event as 'exit'));
-  const loaded = await load();
-  EVENTS.forEach((event, i) => {
-    for (const listener of process.listeners(event as 'exit')) if (!before[i]?.includes(listener)) process.removeListener(event, listener);
-  });
-  return loaded;
 }
 
 /** Starts the servers side by side. When one does not start, the others are ended again. @throws FLT_DEV_FAILED, FLT_TEMPORAL_UNAVAILABLE */

@@ -14,13 +14,25 @@ export interface PlannedMigration {
   readonly name: string;
   /** SHA-256 over the LF-normalised source. */
   readonly checksum: string;
-  /** Checksums of earlier versions of the file that somebody has accepted (`flotilla repair`): tenants may have applied it from those. */
+  /** Checksums of other sources that tenants had applied it from when the plan was made, where somebody has accepted the file as it stands
+   *  (`flotilla repair`): they are no drift. */
   readonly accepted?: readonly string[];
   /** SHA-256 over the closure of local imports and declared inputs. */
   readonly closure: string;
   /** false: `config.transaction = false`, runs outside a transaction. */
   readonly transactional: boolean;
   readonly reversible: Reversible;
+}
+
+/** A migration that tenants have applied from other sources than a worker's file. */
+export interface EditedSource {
+  readonly migration: string;
+  /** Of the file. */
+  readonly checksum: string;
+  /** Of what the tenants have applied; at most 50. */
+  readonly others: readonly string[];
+  /** Somebody has accepted the file as it stands (`flotilla repair`), in place of whatever was applied. */
+  readonly accepted: boolean;
 }
 
 /** What is known of taking a migration back before anything ran (semantics §2.4). */

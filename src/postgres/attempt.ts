@@ -2,6 +2,7 @@
 
 import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
+import type { TenantRef } from '../domain/tenant.js';
 import type { MigrationEngine, MigrationFile } from '../engines/engine.js';
 import type { AttemptInput, Delta, HistoryNames, Hosts, TenantSession } from './contract.js';
 import { diffLines, readFingerprint } from './fingerprint.js';
@@ -107,6 +108,14 @@ type RawState = Partial<TenantState> & { readonly missing?: boolean; readonly bu
 export function checkState(attempt: Attempt, row: OpenRow): TenantState {
   const { tenant } = attempt.input;
   attempt.answered = true;
+  const state = openedState(tenant, attempt.options.history, row);
+  checkIdentity(tenant, state);
+  checkFence(attempt, state);
+  return state;
+}
+
+/** The bookkeeping as it stands under the lock. @throws NotNow, FLT_SCHEMA_MISSING */
+export function openedState(tenant: TenantRef, names: HistoryNames, row: OpenRow): TenantState {
   const raw = JSON.parse(row.state) as RawState;
   if (raw.missing)
     throw new FlotillaError('FLT_SCHEMA_MISSING', `${tenant.id}: there is no schema "${tenantSchema(tenant)}" on host "${tenant.host}".`, {
@@ -114,9 +123,8 @@ export function checkState(attempt: Attempt, row: OpenRow): TenantState {
       host: tenant.host,
     });
   if (raw.busy) throw new NotNow('FLT_TENANT_BUSY', 'another session is migrating it');
-  if (raw.knexLocked)
-    throw new NotNow('FLT_KNEX_LOCKED', `Knex's migration lock is held ("${attempt.options.history.tableName}_lock" says is_locked = 1)`);
-  const state: TenantState = {
+  if (raw.knexLocked) throw new NotNow('FLT_KNEX_LOCKED', `Knex's migration lock is held ("${names.tableName}_lock" says is_locked = 1)`);
+  return {
     pid: row.pid,
     xid: row.xid,
     counters: row.counters,
@@ -130,14 +138,16 @@ export function checkState(attempt: Attempt, row: OpenRow): TenantState {
     rows: raw.rows ?? [],
     steps: raw.steps ?? [],
   };
+}
+
+/** @throws FLT_IDENTITY_MISMATCH */
+export function checkIdentity(tenant: TenantRef, state: TenantState): void {
   if (state.hasLedger && state.tenant !== tenant.id)
     throw new FlotillaError(
       'FLT_IDENTITY_MISMATCH',
       `${tenant.id}: the ledger in schema "${tenantSchema(tenant)}" on host "${tenant.host}" says that this is tenant "${state.tenant}".`,
       { tenant: tenant.id, host: tenant.host, found: state.tenant },
     );
-  checkFence(attempt, state);
-  return state;
 }
 
 /**
@@ -161,7 +171,7 @@ export const fenced = (tenant: string): FlotillaError =>
   new FlotillaError('FLT_FENCED', `${tenant}: a later attempt has taken this tenant over; this one commits nothing.`, { tenant });
 
 /** Two sessions that create the same table at the same moment: Knex's own first run takes no lock for it. */
-const CREATED_BY_ANOTHER = ['42P07', '42710', '23505'];
+export const CREATED_BY_ANOTHER = ['42P07', '42710', '23505'];
 
 /**
  * Creates Knex's tables and the ledger where they are missing, and a new identity row where the ledger was restored from a dump: one more

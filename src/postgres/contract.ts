@@ -4,6 +4,7 @@ import type { Client } from 'pg';
 import type { Outcome } from '../domain/outcome.js';
 import type { PlannedMigration } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
+import type { HalfWay } from './ledger.js';
 
 /** Names of Knex's own tables, as configured. */
 export interface HistoryNames {
@@ -89,11 +90,21 @@ export interface TenantSession {
   lastWords(): Error | undefined;
 }
 
-/** What one tenant's history says, as the scan reads it. */
+/** What one tenant's bookkeeping says, as the scan reads it. */
 export interface Position {
   readonly id: string;
   /** Applied migration names (extensionless), in order of application; undefined: the schema does not exist. */
   readonly applied: readonly string[] | undefined;
-  /** Checksums from the ledger by migration name, where Flotilla applied it. */
+  /** The history's rows as they are written: with extensions, and one that stands there twice is here twice. */
+  readonly written: readonly string[];
+  /** Checksums from the ledger by migration name, where Flotilla applied it or marked it as applied. */
   readonly checksums: Readonly<Record<string, string>>;
+  /** Whose the newest identity row of the ledger says that this is; undefined: there is no ledger. */
+  readonly identity?: {
+    readonly tenant: string;
+    /** The row was not written here: the ledger came by a dump or a copy. */
+    readonly copied: boolean;
+  };
+  /** Migrations outside a transaction that the journal still holds statements of. */
+  readonly halfWay: readonly HalfWay[];
 }

@@ -190,6 +190,16 @@ export async function readFingerprint(client: Client, schema: string, names: His
   return { lines, order, structure: hash(lines.join('\n')), exact: hash(`${lines.join('\n')}\n\n${order.join('\n')}`) };
 }
 
+/** The structure of each schema, read in bulk: 16 hex digits, as `readFingerprint` answers them. */
+export async function readStructures(
+  client: Client,
+  schemas: readonly string[],
+  names: HistoryNames,
+): Promise<ReadonlyMap<string, string>> {
+  const catalog = await readCatalog(client, schemas, names);
+  return new Map([...catalog].map(([schema, lines]) => [schema, hash(lines.join('\n'))]));
+}
+
 /** Lines that came and went between two readings. */
 export function diffLines(before: readonly string[], after: readonly string[]): Delta {
   const had = new Set(before);

@@ -5,6 +5,7 @@
  * that we began on, FL006 Knex's lock row is not ours any more.
  */
 
+import { randomBytes } from 'node:crypto';
 import type { TenantRef } from '../domain/tenant.js';
 import type { HistoryNames } from './contract.js';
 import { fenceKey, tenantKey } from './keys.js';
@@ -41,6 +42,8 @@ export const CLEAN =
   'begin; set session authorization default; reset role; reset all; close all; unlisten *; deallocate all; select pg_advisory_unlock_all(); discard temp; discard sequences; commit;';
 
 const STATE = 'flotilla.state';
+/** Quotes the body of a DO block. Names and texts inside may hold anything but what nobody can foresee. */
+const BODY = `$flotilla_${randomBytes(8).toString('hex')}$`;
 /** A 64-bit id as the 32 bits that xmin has. */
 const low = (xid: string): string => `${xid}::text::bigint % 4294967296`;
 
@@ -55,7 +58,7 @@ const low = (xid: string): string => `${xid}::text::bigint % 4294967296`;
  */
 function readState(s: SessionSettings, tryLock: string): string {
   const { schema, history, lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `do $flotilla$
+  return `do ${BODY}
 declare has_ledger boolean; has_history boolean; mine bigint; state jsonb := '{}'; part jsonb;
 begin
   if to_regnamespace(${literal(ident(schema))}) is null then perform set_config('${STATE}', '{"missing": true}', false); return; end if;
@@ -83,7 +86,7 @@ begin
     state := state || part;
   end if;
   perform set_config('${STATE}', (state || jsonb_build_object('hasLedger', has_ledger, 'hasHistory', has_history))::text, false);
-end $flotilla$;
+end ${BODY};
 select current_setting('${STATE}') as state, pg_backend_pid() as pid, pg_current_xact_id()::text as xid, ${countersSql(s)}::text as counters;`;
 }
 
@@ -106,7 +109,7 @@ const fenceIs = (ledger: string, fence: number): string =>
 export function bumpFence(s: SessionSettings, fleet: string, rollout: string, known: number | undefined): string {
   const { schema, ledger } = bookkeeping(s.tenant, s.names);
   return `${CLEAN} begin; ${settings(s, true)}
-do $flotilla$ begin
+do ${BODY} begin
   perform pg_advisory_xact_lock(${fenceKey(schema)});
   if to_regclass(${literal(ledger)}) is null then perform set_config('${STATE}', '', false); return; end if;
   if (select tenant from ${ledger} where kind = 'identity' order by id desc limit 1) <> ${literal(s.tenant.id)} then perform set_config('${STATE}', '', false); return; end if;
@@ -114,7 +117,7 @@ do $flotilla$ begin
   insert into ${ledger} (kind, tenant, fleet, rollout, fence)
     select 'fence', ${literal(s.tenant.id)}, ${literal(fleet)}, ${literal(rollout)}, coalesce(max(fence), 0) + 1 from ${ledger};
   perform set_config('${STATE}', (select max(fence)::text from ${ledger}), false);
-end $flotilla$;
+end ${BODY};
 select nullif(current_setting('${STATE}'), '') as fence; commit;`;
 }
 
@@ -163,7 +166,7 @@ export function closeTransaction(s: SessionSettings, facts: ClosingFacts, xid: s
   // Which transactions are in progress is asked after our newest id is known: none below it can be missed
   const counter = '(own + coalesce((newest - own % 4294967296 + 4294967296) % 4294967296, 0) + 1)::text::xid8';
   return `set constraints all immediate;
-do $flotilla$
+do ${BODY}
 declare ${WALLS_DECLARE} newest bigint; own bigint := pg_current_xact_id()::text::bigint;
 begin
   if own <> ${BigInt(xid)} then raise exception 'stray' using errcode = 'FL003'; end if;
@@ -172,7 +175,7 @@ begin
   ${wallsSql(walls)}
   ${fenceIs(ledger, facts.fenceSeen)}
   ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'running' })}
-end $flotilla$;
+end ${BODY};
 commit;`;
 }
 
@@ -200,14 +203,14 @@ function stillHeld(s: SessionSettings, hold: Hold): string {
 /** Begins a migration outside a transaction: commits the intent and Knex's lock row, so that a stray CLI stays out while it runs. Creates the journal when it is the tenant's first. */
 export function commitIntent(s: SessionSettings, facts: ClosingFacts): string {
   const { lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `do $flotilla$
+  return `do ${BODY}
 declare ${WALLS_DECLARE}
 begin
   ${fenceIs(ledger, facts.fenceSeen)}
   ${locksSql(s)}
   insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, batch, actor, xid, running)
     values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), running);
-end $flotilla$;
+end ${BODY};
 create table if not exists ${step} (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
@@ -228,17 +231,17 @@ select key, occurrence, state, statement, result from ${step} where migration = 
 
 /** The start of a transaction between two statements of the file, behind its BEGIN: answers the counters to compare with. */
 export const startStep = (s: SessionSettings, hold: Hold): string =>
-  `do $flotilla$ begin ${sameBackend(hold)} end $flotilla$; select ${countersSql(s)}::text as counters;`;
+  `do ${BODY} begin ${sameBackend(hold)} end ${BODY}; select ${countersSql(s)}::text as counters;`;
 
 /** Ends it: walls, hold, `write` (SQL that keeps the journal), COMMIT. */
 export const closeStep = (s: SessionSettings, hold: Hold, walls: Walls | undefined, write: string): string =>
   `${walls ? 'set constraints all immediate;' : ''}
-do $flotilla$
+do ${BODY}
 declare ${WALLS_DECLARE}
 begin
   ${walls ? `${locksSql(walls)} ${wallsSql(walls)}` : ''}
   ${stillHeld(s, hold)}
-end $flotilla$;
+end ${BODY};
 ${write}`;
 
 /**
@@ -252,7 +255,7 @@ export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold
       and id > coalesce((select max(id) from ${ledger} where migration = ${literal(facts.migration)} and kind in ('applied', 'reverted')), 0) order by id limit 1)`;
   const ours = `array(select xid::xid from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}')`;
   return `begin;
-do $flotilla$
+do ${BODY}
 declare newest bigint;
 begin
   ${stillHeld(s, hold)}
@@ -260,7 +263,7 @@ begin
   ${recordLedger(s, facts, { counter: first('xid'), ours, running: first('running') })}
   delete from ${step} where migration = ${literal(facts.migration)};
   update ${lock} set is_locked = 0;
-end $flotilla$;
+end ${BODY};
 commit; select pg_advisory_unlock(${tenantKey(schema)});`;
 }
 

@@ -58,6 +58,18 @@ export const watchActivities = (taskQueue: string, cell: string, summary: string
     summary,
   });
 
+/** Every tenant of one cell, one small transaction each. Repeated by another worker when one goes away: what is done is recognised. */
+export const tendActivities = (taskQueue: string, cell: string, summary: string): Proxied =>
+  proxyActivities<Activities>({
+    taskQueue: cellQueue(taskQueue, cell),
+    scheduleToStartTimeout: '30s',
+    startToCloseTimeout: '24h',
+    heartbeatTimeout: '10s',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { initialInterval: 500, maximumInterval: '5s', maximumAttempts: 10 },
+    summary,
+  });
+
 /** Comparing a wave with its canaries, one host at a time. */
 export const verifyActivities = (taskQueue: string, cell: string, summary: string): Proxied =>
   proxyActivities<Activities>({

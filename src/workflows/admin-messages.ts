@@ -1,7 +1,9 @@
 /** What each admin verb takes and answers. The client sends these through `adminWorkflow`; `answerAdmin` answers them. Pages hold at most 1,000 rows. */
 
+import type { Finding, PlanTotals } from '../domain/plan.js';
 import type { RolloutProgress, RolloutState } from '../domain/rollout.js';
 import type { TenantState, Totals } from '../domain/tenant.js';
+import type { TendResult } from '../domain/tend.js';
 
 /** Keyset paging: `after` is the `next` of the page before. */
 export interface PageArgs {
@@ -86,6 +88,26 @@ export interface AdminArgs {
   retry: ParkedArgs;
   skip: ParkedArgs;
   rollback: ParkedArgs & { readonly force?: boolean };
+  /** Accepts the file of a migration (without extension) as it now stands. */
+  repair: Expecting & { readonly migration: string };
+  /** Marks tenants without a history as standing at a migration. @defaultValue migration: the newest file */
+  baseline: Expecting & TendSelection & { readonly migration?: string; readonly dryRun: boolean };
+  adopt: { readonly tenants: readonly string[] };
+  refresh: Record<string, never>;
+  eject: TendSelection & { readonly force: boolean };
+}
+
+/** Neither: every tenant of the fleet. */
+export interface TendSelection {
+  readonly tenants?: readonly string[];
+  readonly selector?: string;
+}
+
+/** The newest migration that the caller knows of: a worker without it is waited for, and not asked further. */
+export interface Expecting {
+  readonly expect?: string;
+  /** @defaultValue 120000 */
+  readonly expectTimeoutMs?: number;
 }
 
 export interface ParkedArgs {
@@ -110,6 +132,34 @@ export interface AdminAnswers {
   retry: ParkedAnswer;
   skip: ParkedAnswer;
   rollback: ParkedAnswer;
+  repair: RepairAnswer;
+  baseline: TendResult & { readonly migration: string; readonly dryRun: boolean };
+  adopt: TendResult;
+  refresh: RefreshAnswer;
+  eject: TendResult;
+}
+
+export interface RefreshAnswer extends Pick<TendResult, 'counts' | 'left'> {
+  /** The scan that readiness goes by from now on. */
+  readonly planId: string;
+  readonly totals: PlanTotals;
+  /** Rebuilt rollouts that the control database holds now, and the rows of tenants in them. */
+  readonly rebuilt: { readonly rollouts: number; readonly tenants: number };
+  readonly findings: readonly Finding[];
+}
+
+export interface RepairAnswer {
+  readonly migration: string;
+  /** Of the file as it stands. */
+  readonly checksum: string;
+  readonly outcome: 'accepted' | 'acceptedBefore' | 'nothingDrifted';
+  /** Tenants that have applied it from another source. */
+  readonly tenants: number;
+  readonly sample: readonly string[];
+  /** Who accepted it, when that was before. */
+  readonly before?: { readonly actor: string; readonly at: string; readonly reason?: string };
+  /** What else stands in the way of a plan. */
+  readonly findings: readonly Finding[];
 }
 
 export interface ParkedAnswer {

@@ -1,10 +1,35 @@
-/** Carries a verb that is not a message to an open rollout: one activity, one answer. */
+/** Carries a verb that is not a message to an open rollout: most are one activity and its answer. */
 
 import { controlActivities, helloActivities, planningActivities } from './activity-options.js';
+import type { AdminAnswers, AdminArgs } from './admin-messages.js';
 import type { AdminInput } from './messages.js';
+import { refresh } from './refresh.js';
+import { repair } from './repair.js';
+import { baseline, tend } from './tend.js';
 
 export async function adminWorkflow(input: AdminInput): Promise<unknown> {
-  if (input.verb !== 'doctor') return controlActivities(input.taskQueue).answerAdmin(input);
+  const args = <V extends AdminInput['verb']>() => input.args as unknown as AdminArgs[V];
+  switch (input.verb) {
+    case 'doctor':
+      return doctor(input);
+    case 'repair':
+      return repair(input, args<'repair'>());
+    case 'baseline':
+      return baseline(input, args<'baseline'>());
+    case 'adopt':
+      return tend(input, { verb: 'adopt' }, args<'adopt'>());
+    case 'eject': {
+      const { force, ...selection } = args<'eject'>();
+      return tend(input, { verb: 'eject', force }, selection);
+    }
+    case 'refresh':
+      return refresh(input);
+    default:
+      return controlActivities(input.taskQueue).answerAdmin(input);
+  }
+}
+
+async function doctor(input: AdminInput): Promise<AdminAnswers['doctor']> {
   const { cells, build, pid } = await helloActivities(input.taskQueue, 5_000).hello({});
   const worker = { name: 'worker', ok: true, detail: `build ${build}, process ${pid}` };
   const perCell = await Promise.all(

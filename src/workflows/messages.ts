@@ -180,6 +180,11 @@ export const ADMIN_VERBS = [
   'retry',
   'skip',
   'rollback',
+  'repair',
+  'baseline',
+  'adopt',
+  'refresh',
+  'eject',
 ] as const;
 export type AdminVerb = (typeof ADMIN_VERBS)[number];
 export interface AdminInput extends Ask {

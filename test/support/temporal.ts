@@ -37,6 +37,12 @@ const NAMES: readonly (keyof Activities)[] = [
   'markTenants',
   'recordRollout',
   'closeRollout',
+  'openTending',
+  'beginTending',
+  'tendTenants',
+  'concludeRefresh',
+  'acceptChecksum',
+  'endTending',
   'answerAdmin',
   'checkHosts',
 ];

@@ -1,4 +1,5 @@
 import { FlotillaError } from '../../domain/errors.js';
+import type { TendVerb } from '../../domain/tend.js';
 import type { AdminAnswers, AdminArgs } from '../../workflows/admin-messages.js';
 import type { AdminVerb, Ask } from '../../workflows/messages.js';
 import { buildOf } from '../build.js';
@@ -16,7 +17,10 @@ export interface AdminContext extends Ask {
   readonly fleet: string;
 }
 
-type Answerers = { readonly [V in AdminVerb]: (deps: ActivityDeps, context: AdminContext, args: AdminArgs[V]) => Promise<AdminAnswers[V]> };
+/** Verbs that one activity answers; the others are stories of their own in `workflows/`. */
+type Answered = Exclude<AdminVerb, 'repair' | TendVerb>;
+
+type Answerers = { readonly [V in Answered]: (deps: ActivityDeps, context: AdminContext, args: AdminArgs[V]) => Promise<AdminAnswers[V]> };
 
 const ANSWERERS: Answerers = {
   hello: async (deps) => ({ build: await buildOf(deps), pid: process.pid }),
@@ -42,6 +46,6 @@ export const createAnswerAdmin =
     if (!Object.hasOwn(ANSWERERS, verb)) throw new FlotillaError('FLT_USAGE', `There is no verb "${verb}".`, {});
     if (fleet !== deps.fleet.name)
       throw new FlotillaError('FLT_USAGE', `This worker serves the fleet "${deps.fleet.name}", not "${fleet}".`, { fleet });
-    const answer = ANSWERERS[verb] as (deps: ActivityDeps, context: AdminContext, args: unknown) => Promise<unknown>;
+    const answer = ANSWERERS[verb as Answered] as (deps: ActivityDeps, context: AdminContext, args: unknown) => Promise<unknown>;
     return answer(deps, { fleet, actor, requestId, ...(reason === undefined ? {} : { reason }) }, args);
   };

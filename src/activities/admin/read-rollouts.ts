@@ -65,7 +65,7 @@ async function toRecord(deps: ActivityDeps, row: RolloutRow): Promise<RolloutRec
     state: row.state,
     actor: row.actor,
     ...(row.reason === null ? {} : { reason: row.reason }),
-    to: (await loadSummary(deps.control, row.planId))?.to ?? '',
+    to: row.rebuiltTo ?? (await loadSummary(deps.control, row.planId))?.to ?? '',
     startedAt: row.startedAt.toISOString(),
     ...(row.finishedAt === null ? {} : { finishedAt: row.finishedAt.toISOString() }),
     totals,

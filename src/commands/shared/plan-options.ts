@@ -6,13 +6,16 @@ import type { PlanOptions } from '../../client/plan.js';
 import type { LoadedConfig } from '../../spec/load-config.js';
 import { newestMigration } from './newest-migration.js';
 
-export interface PlanFlags {
+export interface ExpectFlags {
+  readonly expect?: string;
+  readonly expectTimeout?: number;
+}
+
+export interface PlanFlags extends ExpectFlags {
   readonly to?: string;
   readonly tenant?: readonly string[];
   readonly selector?: string;
   readonly strategy?: string;
-  readonly expect?: string;
-  readonly expectTimeout?: number;
   readonly onBreach?: PlanOptions['onBreach'];
 }
 
@@ -32,8 +35,22 @@ export function integerFlag(text: string): number {
   return value;
 }
 
+export const addExpectFlags = (command: Command): Command =>
+  command
+    .option('--expect <migration>', 'newest migration that the workers must know (default: the newest in your own migrations folder)')
+    .option('--expect-timeout <duration>', 'how long to wait for such a worker (default: 2m)', durationFlag);
+
+/** Also without the flags a worker is expected to know what the caller has: an old one must not answer for a new release. */
+export function expectOptions(flags: ExpectFlags, config: LoadedConfig): Pick<PlanOptions, 'expect' | 'expectTimeoutMs'> {
+  const expect = flags.expect ?? newestMigration(config);
+  return {
+    ...(expect === undefined ? {} : { expect: withoutExtension(expect) }),
+    ...(flags.expectTimeout === undefined ? {} : { expectTimeoutMs: flags.expectTimeout }),
+  };
+}
+
 export function addPlanFlags(command: Command): Command {
-  return command
+  const selecting = command
     .option('--to <migration>', 'migration that every tenant shall stand at (default: the newest)')
     .option('--tenant <id>', 'only this tenant; may be repeated', collect)
     .option('--selector <labels>', 'only tenants whose labels match, e.g. "plan=gold,host!=pg-eu-2"')
@@ -45,20 +62,17 @@ export function addPlanFlags(command: Command): Command {
         'halt',
         'continue',
       ]),
-    )
-    .option('--expect <migration>', 'newest migration that the workers must know (default: the newest in your own migrations folder)')
-    .option('--expect-timeout <duration>', 'how long to wait for such a worker (default: 2m)', durationFlag);
+    );
+  return addExpectFlags(selecting);
 }
 
 export function planOptions(flags: PlanFlags, config: LoadedConfig): PlanOptions {
-  const expect = flags.expect ?? newestMigration(config);
   return {
     ...(flags.to === undefined ? {} : { to: withoutExtension(flags.to) }),
     ...(flags.tenant === undefined ? {} : { tenants: flags.tenant }),
     ...(flags.selector === undefined ? {} : { selector: flags.selector }),
     ...(flags.strategy === undefined ? {} : { strategy: flags.strategy }),
-    ...(expect === undefined ? {} : { expect: withoutExtension(expect) }),
-    ...(flags.expectTimeout === undefined ? {} : { expectTimeoutMs: flags.expectTimeout }),
+    ...expectOptions(flags, config),
     ...(flags.onBreach === undefined ? {} : { onBreach: flags.onBreach }),
   };
 }

@@ -58,7 +58,7 @@ async function createClient(url: string) {
   return client;
 }
 
-it.each(['we"ird.Name', 'UPPER', 'schema with spaces', 'ünïcødé', "quote'd", 'x'.repeat(63), 'select'])(
+it.each(['we"ird.Name', '$flotilla$', 'UPPER', 'schema with spaces', 'ünïcødé', "quote'd", 'x'.repeat(63), 'select'])(
   'migrates and rolls back in a schema called %s',
   async (schema) => {
     const tenant = await schemaTenant(schema);

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { HistoryNames } from '../../../src/postgres/contract.js';
+import type { HistoryNames, Position } from '../../../src/postgres/contract.js';
 import { createBookkeeping } from '../../../src/postgres/ledger.js';
 import { discoverSchemas, scanPositions } from '../../../src/postgres/scan.js';
 import { createDatabase, createFixture, ident, query, type TestDatabase } from '../../support/postgres.js';
@@ -16,6 +16,16 @@ beforeAll(async () => {
   client = await db.client();
 });
 afterAll(() => db.drop());
+
+/** What a scan answers, with what most tenants lack. */
+const position = (id: string, more: Partial<Position>): Position => ({
+  id,
+  applied: [],
+  written: [],
+  checksums: {},
+  halfWay: [],
+  ...more,
+});
 
 /** A schema with the given history, as Knex would have left it, and with ledger rows of kind, migration and checksum. */
 async function tenant(
@@ -48,6 +58,11 @@ async function tenant(
   return it;
 }
 
+/** The journal as the runner makes it. */
+const createJournal = (schema: string): string =>
+  `create table ${ident(schema)}.flotilla_step (id bigint generated always as identity primary key, at timestamptz not null default clock_timestamp(), migration text not null,
+   direction text not null, key text not null, occurrence int not null, state text not null, statement text not null, result bytea, unique (migration, direction, key, occurrence))`;
+
 describe('positions', () => {
   it('tells a tenant with a history from one without and from a schema that does not exist, in the order given', async () => {
     const moved = await tenant({ history: ['20260101_a.js', '20260102_b.js'] });
@@ -55,10 +70,10 @@ describe('positions', () => {
     const fresh = await tenant();
     const lost = { id: 'lost', schema: 'no_such_schema' };
     expect(await scanPositions(client, [lost, moved, fresh, empty], NAMES)).toEqual([
-      { id: 'lost', applied: undefined, checksums: {} },
-      { id: moved.id, applied: ['20260101_a', '20260102_b'], checksums: {} },
-      { id: fresh.id, applied: [], checksums: {} },
-      { id: empty.id, applied: [], checksums: {} },
+      position('lost', { applied: undefined }),
+      position(moved.id, { applied: ['20260101_a', '20260102_b'], written: ['20260101_a.js', '20260102_b.js'] }),
+      position(fresh.id, {}),
+      position(empty.id, {}),
     ]);
   });
 
@@ -82,7 +97,7 @@ describe('positions', () => {
         ['applied', 'c', null],
       ],
     });
-    expect(await scanPositions(client, [it], NAMES)).toEqual([{ id: it.id, applied: ['a', 'b', 'c'], checksums: { b: 'b1', c: '' } }]);
+    expect((await scanPositions(client, [it], NAMES))[0]).toMatchObject({ applied: ['a', 'b', 'c'], checksums: { b: 'b1', c: '' } });
   });
 
   it('forgets the checksum of a reverted migration, and takes the newest of one that was applied again', async () => {
@@ -107,14 +122,123 @@ describe('positions', () => {
     try {
       const [planned] = await fixture.migrations();
       await fixture.attempt({ ...it, host: 'h1' });
+      const identity = { tenant: it.id, copied: false };
       expect(await scanPositions(client, [it], NAMES)).toEqual([
-        { id: it.id, applied: ['20260101_a'], checksums: { '20260101_a': planned!.checksum } },
+        position(it.id, {
+          applied: ['20260101_a'],
+          written: ['20260101_a.js'],
+          checksums: { '20260101_a': planned!.checksum },
+          identity,
+        }),
       ]);
       await fixture.attempt({ ...it, host: 'h1' }, 'down');
-      expect(await scanPositions(client, [it], NAMES)).toEqual([{ id: it.id, applied: [], checksums: {} }]);
+      expect(await scanPositions(client, [it], NAMES)).toEqual([position(it.id, { identity })]);
     } finally {
       await fixture.close();
     }
+  });
+
+  it('answers the checksums of migrations that were marked as applied, until they are applied anew', async () => {
+    const marked = await tenant({ history: ['a.js'], ledger: [['baseline', 'a', 'a1']] });
+    const anew = await tenant({
+      history: ['a.js'],
+      ledger: [
+        ['baseline', 'a', 'a1'],
+        ['applied', 'a', 'a2'],
+      ],
+    });
+    expect((await scanPositions(client, [marked, anew], NAMES)).map(({ checksums }) => checksums)).toEqual([{ a: 'a1' }, { a: 'a2' }]);
+  });
+
+  it('answers the names of the history as they are written, doubles too', async () => {
+    const it = await tenant({ history: ['a.ts', 'b.js', 'a.js'] });
+    expect((await scanPositions(client, [it], NAMES))[0]).toMatchObject({ applied: ['a', 'b'], written: ['a.ts', 'b.js', 'a.js'] });
+  });
+
+  it.each(['acme', `o'hara "inc" \\ 50%`, 'pérez\u001e日本\u001f', '{}'])('answers that the ledger is that of tenant %j', async (name) => {
+    const it = await tenant({ ledger: [] });
+    await query(
+      db.url,
+      `insert into ${ident(it.schema)}.flotilla_ledger (kind, tenant, fleet, xid) values ('identity', $1, 'shop', pg_current_xact_id())`,
+      [name],
+    );
+    expect((await scanPositions(client, [it], NAMES))[0]!.identity).toEqual({ tenant: name, copied: false });
+  });
+
+  it('tells a ledger that was copied from one that was written where it stands, by its newest identity', async () => {
+    const from = await tenant({ history: ['a.js'], ledger: [['applied', 'a', 'a1']] });
+    const to = await tenant();
+    await query(
+      db.url,
+      `create table ${ident(to.schema)}.flotilla_ledger (like ${ident(from.schema)}.flotilla_ledger including all);
+       insert into ${ident(to.schema)}.flotilla_ledger overriding system value select * from ${ident(from.schema)}.flotilla_ledger;`,
+    );
+    const identities = async () => (await scanPositions(client, [from, to], NAMES)).map(({ identity }) => identity);
+    expect(await identities()).toEqual([
+      { tenant: from.id, copied: false },
+      { tenant: from.id, copied: true },
+    ]);
+    await query(
+      db.url,
+      `insert into ${ident(to.schema)}.flotilla_ledger (id, kind, tenant, fleet, xid) overriding system value select 99, 'identity', $1, 'shop', pg_current_xact_id()`,
+      [to.id],
+    );
+    expect((await identities())[1]).toEqual({ tenant: to.id, copied: false });
+  });
+
+  it('reads an identity also where the history is not there any more', async () => {
+    const it = await tenant({ ledger: [['applied', 'a', 'a1']] });
+    await query(db.url, `drop table ${ident(it.schema)}.knex_migrations`);
+    expect((await scanPositions(client, [it], NAMES))[0]).toMatchObject({ applied: [], identity: { tenant: it.id } });
+  });
+
+  it('counts what the journal holds of a half-way migration, and takes an empty one for nothing', async () => {
+    const [half, empty, none] = await Promise.all(
+      [1, 2, 3].map(() =>
+        tenant({
+          ledger: [
+            ['intent', 'a', 'a1'],
+            ['failed', 'a', null],
+          ],
+        }),
+      ),
+    );
+    for (const { schema } of [half!, empty!]) await query(db.url, createJournal(schema));
+    await query(
+      db.url,
+      `insert into ${ident(half!.schema)}.flotilla_step (migration, direction, key, occurrence, state, statement)
+       values ('a', 'up', 'before', 0, 'done', ''), ('a', 'up', 'k1', 1, 'done', 's'), ('a', 'up', 'k2', 1, 'started', 's'), ('b', 'down', 'k1', 1, 'done', 's'), ('c', 'up', 'before', 0, 'done', '')`,
+    );
+    expect((await scanPositions(client, [half!, empty!, none!], NAMES)).map(({ halfWay }) => halfWay)).toEqual([
+      [
+        { direction: 'up', migration: 'a', n: 2 },
+        { direction: 'down', migration: 'b', n: 1 },
+      ],
+      [],
+      [],
+    ]);
+  });
+
+  it.each([
+    ['went on to its end', [['applied', 'a', 'a1']], false],
+    ['was taken back', [['reverted', 'a', 'a1']], false],
+    ['is behind another that was applied since', [['applied', 'b', 'b1']], true],
+    [
+      'has begun its way back',
+      [
+        ['applied', 'a', 'a1'],
+        ['intent', 'a', 'a1'],
+      ],
+      true,
+    ],
+  ] as const)('reads the journal as long as the ledger knows of no end: a migration that %s', async (_, since, read) => {
+    const it = await tenant({ ledger: [['intent', 'a', 'a1'], ['failed', 'a', null], ...since] });
+    await query(db.url, createJournal(it.schema));
+    await query(
+      db.url,
+      `insert into ${ident(it.schema)}.flotilla_step (migration, direction, key, occurrence, state, statement) values ('a', 'up', 'k1', 1, 'done', 's')`,
+    );
+    expect((await scanPositions(client, [it], NAMES))[0]!.halfWay).toEqual(read ? [{ direction: 'up', migration: 'a', n: 1 }] : []);
   });
 
   it('reads a history table of another name, and passes over one of the usual name', async () => {
@@ -130,24 +254,42 @@ describe('positions', () => {
     const it = await tenant({ history: ['a.js'], ledger: [['applied', 'a', 'a1']], names });
     const other = await tenant();
     expect(await scanPositions(client, [it, other, { id: 'lost', schema: 'gone' }], names)).toEqual([
-      { id: it.id, applied: ['a'], checksums: { a: 'a1' } },
-      { id: other.id, applied: ['a'], checksums: {} },
-      { id: 'lost', applied: undefined, checksums: {} },
+      position(it.id, { applied: ['a'], written: ['a.js'], checksums: { a: 'a1' }, identity: { tenant: it.id, copied: false } }),
+      position(other.id, { applied: ['a'], written: ['a.js'] }),
+      position('lost', { applied: undefined }),
     ]);
   });
 
   it('answers nothing applied while the schema for the history does not exist yet', async () => {
     const it = await tenant();
-    expect(await scanPositions(client, [it], { tableName: 'knex_migrations', schemaName: 'not_yet' })).toEqual([
-      { id: it.id, applied: [], checksums: {} },
-    ]);
+    expect(await scanPositions(client, [it], { tableName: 'knex_migrations', schemaName: 'not_yet' })).toEqual([position(it.id, {})]);
   });
 
   it.each([`a"b'; drop schema public cascade; --`, `a\\'b`, 'MiXeD Case.dot', '$1', '{"a",b}', 'pérez_日本', 'x'.repeat(63)])(
     'reads the schema %s like any other',
     async (schema) => {
-      const it = await tenant({ schema, history: ['a.js'], ledger: [['applied', 'a', 'a1']] });
-      expect(await scanPositions(client, [it], NAMES)).toEqual([{ id: it.id, applied: ['a'], checksums: { a: 'a1' } }]);
+      const it = await tenant({
+        schema,
+        history: ['a.js'],
+        ledger: [
+          ['applied', 'a', 'a1'],
+          ['intent', 'b', 'b1'],
+        ],
+      });
+      await query(db.url, createJournal(schema));
+      await query(
+        db.url,
+        `insert into ${ident(schema)}.flotilla_step (migration, direction, key, occurrence, state, statement) values ('b', 'up', 'k', 1, 'done', 's')`,
+      );
+      expect(await scanPositions(client, [it], NAMES)).toEqual([
+        position(it.id, {
+          applied: ['a'],
+          written: ['a.js'],
+          checksums: { a: 'a1' },
+          identity: { tenant: it.id, copied: false },
+          halfWay: [{ direction: 'up', migration: 'b', n: 1 }],
+        }),
+      ]);
     },
   );
 

@@ -1,7 +1,18 @@
 import { expect, it } from 'vitest';
 import { DOCUMENTS, type DocumentKind } from '../../../src/client/documents.js';
-import { type Body, noRolloutBody, planBody, rolloutBody, startBody, waitBody } from '../../../src/client/to-documents.js';
-import { samplePlan, sampleStatus } from './samples.js';
+import {
+  type Body,
+  baselineBody,
+  noRolloutBody,
+  planBody,
+  refreshBody,
+  repairBody,
+  rolloutBody,
+  startBody,
+  tendedBody,
+  waitBody,
+} from '../../../src/client/to-documents.js';
+import { sampleBaseline, samplePlan, sampleRefresh, sampleRepair, sampleStatus } from './samples.js';
 
 /** Fits the schema, and holds no field that the schema does not name (zod would drop it). */
 function fits<K extends DocumentKind>(kind: K, body: Body<K>) {
@@ -34,6 +45,20 @@ it('prints each outcome of start', () => {
   fits('start', startBody({ outcome: 'declined', plan: samplePlan() }));
 });
 it('prints what a wait ended with', () => fits('wait', waitBody({ status: rich(), why: 'needsPerson', exitCode: 4 })));
+
+it('prints what the verbs did that put histories right', () => {
+  fits('repair', repairBody(sampleRepair()));
+  fits(
+    'repair',
+    repairBody(
+      sampleRepair({ outcome: 'acceptedBefore', tenants: 0, sample: [], before: { actor: 'ana', at: new Date(0).toISOString() } }),
+    ),
+  );
+  fits('baseline', baselineBody(sampleBaseline()));
+  fits('adopt', tendedBody(sampleBaseline()));
+  fits('eject', tendedBody(sampleBaseline()));
+  fits('refresh', refreshBody(sampleRefresh()));
+});
 
 it('tells the canaries of a rollout that this command planned', () => {
   const body = startBody({ outcome: 'started', rollout: sampleStatus(), plan: samplePlan() });

@@ -2,6 +2,7 @@
 
 import type { RolloutStatus } from '../../../src/client/rollout-status.js';
 import { toStatus } from '../../../src/client/rollout-status.js';
+import type { BaselineResult, RefreshResult, RepairResult } from '../../../src/client/truth.js';
 import type { PlanSummary } from '../../../src/domain/plan.js';
 import type { RolloutProgress, WaveProgress } from '../../../src/domain/rollout.js';
 import { noTotals, type Totals } from '../../../src/domain/tenant.js';
@@ -156,3 +157,46 @@ export const sampleProgress = (more: Partial<RolloutProgress> = {}): RolloutProg
 
 export const sampleStatus = (more: Partial<RolloutProgress> = {}, elapsedMs = 760_000): RolloutStatus =>
   toStatus(sampleProgress(more), { source: 'workflow', url: null, nowMs: START + elapsedMs });
+
+export const sampleRepair = (more: Partial<RepairResult> = {}): RepairResult => ({
+  migration: '20261120_orders_tax',
+  checksum: 'a'.repeat(64),
+  outcome: 'accepted',
+  tenants: 312,
+  sample: ['acme', 'globex'],
+  findings: [{ severity: 'error', code: 'FLT_SCHEMA_MISSING', message: 'gone', tenants: 1, sample: ['lost'] }],
+  ...more,
+});
+
+export const sampleBaseline = (more: Partial<BaselineResult> = {}): BaselineResult => ({
+  migration: '20261120_orders_tax',
+  dryRun: false,
+  counts: { tenants: 315, done: 310, unchanged: 1, skipped: 1, refused: 2, unreached: 1 },
+  left: [
+    {
+      outcome: 'refused',
+      code: 'FLT_HAS_HISTORY',
+      count: 2,
+      tenants: ['acme', 'globex'],
+      sample: 'acme: its history has 2 migrations, the newest 02_b.',
+    },
+    { outcome: 'unreached', code: 'FLT_TENANT_BUSY', count: 1, tenants: ['initech'], sample: 'initech: another session is migrating it.' },
+  ],
+  groups: [
+    { fingerprint: '3f2a91c2d4e5f607', tenants: 308, sample: ['a', 'b', 'c', 'd', 'e'] },
+    { fingerprint: '9b1c000000000000', tenants: 2, sample: ['umbrella', 'wayne'] },
+  ],
+  moreGroups: { groups: 0, tenants: 0 },
+  told: ['acme: was tenant "globex", copied.'],
+  ...more,
+});
+
+export const sampleRefresh = (more: Partial<RefreshResult> = {}): RefreshResult => ({
+  planId: 'p-01k9q4',
+  totals: { tenants: 4000, pending: 12, upToDate: 3980, excluded: 0, blocked: 8 },
+  rebuilt: { rollouts: 3, tenants: 9120 },
+  counts: { tenants: 4000, done: 3992, unchanged: 0, skipped: 0, refused: 0, unreached: 8 },
+  left: [{ outcome: 'unreached', code: 'FLT_HOST_UNAVAILABLE', count: 8, tenants: ['a'], sample: 'Host "h" does not answer.' }],
+  findings: [],
+  ...more,
+});

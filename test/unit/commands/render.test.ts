@@ -4,7 +4,8 @@ import { renderAudit, renderDoctor, renderHistory, renderSteer, renderTenant } f
 import { renderPlan } from '../../../src/commands/render/plan.js';
 import { drawBar, renderRollout } from '../../../src/commands/render/rollout.js';
 import { plain } from '../../../src/commands/render/style.js';
-import { START, samplePlan, sampleStatus, totals } from '../client/samples.js';
+import { renderAdopted, renderBaseline, renderEjected, renderRefresh, renderRepair } from '../../../src/commands/render/truth.js';
+import { START, sampleBaseline, samplePlan, sampleRefresh, sampleRepair, sampleStatus, totals } from '../client/samples.js';
 
 const style = plain(80);
 
@@ -281,4 +282,57 @@ it('shows the reading verbs as tables', () => {
     4 tenants in hand finish first.
     "
   `);
+});
+
+it('shows who was marked, and the odd ones out', () => {
+  expect(renderBaseline(sampleBaseline(), style)).toMatchInlineSnapshot(`
+    "310 of 315 tenants marked as standing at 20261120_orders_tax (1 stood there
+    already, 1 not active, 2 refused, 1 not reached)
+
+    STRUCTURE         TENANTS
+    3f2a91c2d4e5f607      308  a, b, c, d, e, …
+    9b1c000000000000        2  umbrella, wayne
+    "
+  `);
+  expect(renderBaseline(sampleBaseline({ dryRun: true }), style)).toContain('would be marked');
+});
+
+it('shows what was adopted, ejected, rebuilt and accepted', () => {
+  const before = { actor: 'ana', at: '2026-11-23T12:52:07Z', reason: 'comments only' };
+  const shown = [
+    renderAdopted(sampleBaseline(), style),
+    renderEjected(sampleBaseline(), style),
+    renderRefresh(sampleRefresh(), style),
+    renderRepair(sampleRepair(), style),
+    renderRepair(sampleRepair({ outcome: 'acceptedBefore', findings: [], before }), style),
+    renderRepair(sampleRepair({ outcome: 'nothingDrifted', findings: [] }), style),
+  ].join('---\n');
+  expect(shown).toMatchInlineSnapshot(`
+    "310 of 315 tenants adopted (1 left as they were, 1 not active, 2 refused, 1 not
+    reached)
+      acme: was tenant "globex", copied.
+    ---
+    310 of 315 tenants without Flotilla's tables now (1 had none, 1 not active, 2
+    refused, 1 not reached)
+    ---
+    4,000 tenants on record: 3,980 up to date, 12 pending, 8 held back
+    3 rollouts rebuilt from ledgers, with 9,120 tenants' outcomes
+    ---
+    accepted for 20261120_orders_tax: the file as it now stands (sha256
+    aaaaaaaaaaaa); 312 tenants applied it from another source (acme, globex, …)
+
+    FINDINGS
+    error   FLT_SCHEMA_MISSING  1 tenant (lost)
+            gone
+    ---
+    nothing has drifted: the file as it now stands (sha256 aaaaaaaaaaaa) was
+    accepted for 20261120_orders_tax by ana on 2026-11-23 12:52:07 UTC: comments
+    only
+    ---
+    nothing has drifted, and nothing was stored: no tenant is known to have
+    20261120_orders_tax from another source than the file as it now stands (sha256
+    aaaaaaaaaaaa)
+    "
+  `);
+  for (const line of shown.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(80);
 });

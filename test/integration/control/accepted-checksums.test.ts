@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { acceptanceOf, acceptancesOf, acceptChecksum } from '../../../src/control/accepted-checksums.js';
+import { type ControlPool, createControlPool } from '../../../src/control/control-pool.js';
+import { migrateControl } from '../../../src/control/migrate-control.js';
+import { createDatabase, query, type TestDatabase } from '../../support/postgres.js';
+
+let db: TestDatabase;
+let pool: ControlPool;
+beforeAll(async () => {
+  db = await createDatabase('control');
+  const at = { resolve: async () => db.url, schema: 'flotilla' };
+  await migrateControl({ ...at, actor: 'ana' });
+  pool = await createControlPool(at);
+});
+afterAll(async () => {
+  await pool.end();
+  await db.drop();
+});
+
+it('keeps the first acceptance of a file, per fleet, migration and checksum', async () => {
+  const first = await acceptChecksum(pool, 'shop', { migration: 'a', checksum: '1', actor: 'ana', reason: 'comments' });
+  expect(first).toMatchObject({ actor: 'ana', reason: 'comments' });
+  expect(await acceptChecksum(pool, 'shop', { migration: 'a', checksum: '1', actor: 'bo' })).toEqual(first);
+  await acceptChecksum(pool, 'shop', { migration: 'a', checksum: '2', actor: 'bo' });
+  await acceptChecksum(pool, 'other', { migration: 'a', checksum: '1', actor: 'cy' });
+  expect((await acceptancesOf(pool, 'shop')).map(({ checksum, actor }) => [checksum, actor])).toEqual([
+    ['1', 'ana'],
+    ['2', 'bo'],
+  ]);
+  expect(await acceptanceOf(pool, 'shop', 'a', '3')).toBeUndefined();
+  expect(await acceptanceOf(pool, 'shop', 'b', '1')).toBeUndefined();
+});
+
+it('brings a control database of an earlier version up to this one, and keeps what it holds', async () => {
+  const older = await createDatabase('older');
+  const at = { resolve: async () => older.url, schema: 'flotilla' };
+  await migrateControl({ ...at, actor: 'ana' });
+  await query(older.url, `insert into flotilla.plan (id, fleet) values ('p-1', 'shop')`);
+  // As the first version left it
+  await query(
+    older.url,
+    `drop table flotilla.accepted_checksum; alter table flotilla.rollout drop column rebuilt_to;
+     delete from flotilla.knex_migrations where name not like '20261101%'; delete from flotilla.flotilla_ledger where migration is not null and migration not like '20261101%'`,
+  );
+  await migrateControl({ ...at, actor: 'ana' });
+  expect(await query(older.url, 'select id from flotilla.plan')).toEqual([{ id: 'p-1' }]);
+  expect(await query(older.url, 'select * from flotilla.accepted_checksum')).toEqual([]);
+  await older.drop();
+});
