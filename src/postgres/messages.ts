@@ -10,7 +10,7 @@ import type { HistoryNames } from './contract.js';
 import { fenceKey, tenantKey } from './keys.js';
 import { bookkeeping, LEDGER } from './ledger.js';
 import { ident, literal } from './quote.js';
-import { countersSql, locksSql, WALLS_DECLARE, type Walls, wallsSql } from './walls.js';
+import { countersSql, LOCKS_DECLARE, locksSql, type Walls, wallsDeclare, wallsSql } from './walls.js';
 
 export interface SessionSettings {
   readonly tenant: TenantRef;
@@ -157,21 +157,28 @@ function recordLedger(
       ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), ${moment.counter}, ${moment.ours}, ${moment.running}, ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)});`;
 }
 
-/** Closes the transaction that `xid` names: deferred constraints, history, walls, fence and ledger, COMMIT. */
+/** What is recorded is recorded by the role that began, whichever the migration has taken on since. */
+const asWeBegan = (s: SessionSettings): string =>
+  `set local session authorization default; set local role ${s.tenant.role === undefined ? 'none' : ident(s.tenant.role)};`;
+
+/**
+ * Closes the transaction that `xid` names: deferred constraints; cursors, for one WITH HOLD would be read at COMMIT; history, fence and
+ * ledger; walls, last, so that they see what recording has set off; COMMIT.
+ */
 export function closeTransaction(s: SessionSettings, facts: ClosingFacts, xid: string, walls: Walls): string {
   const { ledger } = bookkeeping(s.tenant, s.names);
   // Which transactions are in progress is asked after our newest id is known: none below it can be missed
   const counter = '(own + coalesce((newest - own % 4294967296 + 4294967296) % 4294967296, 0) + 1)::text::xid8';
-  return `set constraints all immediate;
+  return `set constraints all immediate; close all; ${asWeBegan(s)}
 do $flotilla$
-declare ${WALLS_DECLARE} newest bigint; own bigint := pg_current_xact_id()::text::bigint;
+declare ${wallsDeclare(walls)} newest bigint; own bigint := pg_current_xact_id()::text::bigint;
 begin
   if own <> ${BigInt(xid)} then raise exception 'stray' using errcode = 'FL003'; end if;
   ${recordHistory(s, facts)}
   ${locksSql(walls)}
-  ${wallsSql(walls)}
   ${fenceIs(ledger, facts.fenceSeen)}
   ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'running' })}
+  ${wallsSql(walls, ledger)}
 end $flotilla$;
 commit;`;
 }
@@ -201,7 +208,7 @@ function stillHeld(s: SessionSettings, hold: Hold): string {
 export function commitIntent(s: SessionSettings, facts: ClosingFacts): string {
   const { lock, ledger, step } = bookkeeping(s.tenant, s.names);
   return `do $flotilla$
-declare ${WALLS_DECLARE}
+declare ${LOCKS_DECLARE}
 begin
   ${fenceIs(ledger, facts.fenceSeen)}
   ${locksSql(s)}
@@ -230,36 +237,37 @@ select key, occurrence, state, statement, result from ${step} where migration = 
 export const startStep = (s: SessionSettings, hold: Hold): string =>
   `do $flotilla$ begin ${sameBackend(hold)} end $flotilla$; select ${countersSql(s)}::text as counters;`;
 
-/** Ends it: walls, hold, `write` (SQL that keeps the journal), COMMIT. */
+/** Ends it: `write` (SQL that keeps the journal), walls, hold. COMMIT is the caller's. */
 export const closeStep = (s: SessionSettings, hold: Hold, walls: Walls | undefined, write: string): string =>
-  `${walls ? 'set constraints all immediate;' : ''}
+  `${walls ? 'set constraints all immediate;' : ''} ${asWeBegan(s)} ${write}
 do $flotilla$
-declare ${WALLS_DECLARE}
+${walls ? `declare ${wallsDeclare(walls)}` : ''}
 begin
   ${walls ? `${locksSql(walls)} ${wallsSql(walls)}` : ''}
   ${stillHeld(s, hold)}
-end $flotilla$;
-${write}`;
+end $flotilla$;`;
 
 /**
  * Closes a migration outside a transaction: hold, history, ledger, journal emptied and Knex's row freed in one transaction; then the lock.
  * Rows that the application wrote while the file was running are younger than the migration: the moment is that of its first intent.
  */
-export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold): string {
+export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold, walls: Walls): string {
   const { schema, lock, ledger, step } = bookkeeping(s.tenant, s.names);
   const first = (column: string) =>
     `(select ${column} from ${ledger} where kind = 'intent' and migration = ${literal(facts.migration)} and direction = '${facts.direction}'
       and id > coalesce((select max(id) from ${ledger} where migration = ${literal(facts.migration)} and kind in ('applied', 'reverted')), 0) order by id limit 1)`;
   const ours = `array(select xid::xid from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}')`;
-  return `begin;
+  return `begin; ${asWeBegan(s)}
 do $flotilla$
-declare newest bigint;
+declare ${wallsDeclare(walls)} newest bigint;
 begin
   ${stillHeld(s, hold)}
   ${recordHistory(s, facts)}
   ${recordLedger(s, facts, { counter: first('xid'), ours, running: first('running') })}
   delete from ${step} where migration = ${literal(facts.migration)};
   update ${lock} set is_locked = 0;
+  ${locksSql(walls)}
+  ${wallsSql(walls)}
 end $flotilla$;
 commit; select pg_advisory_unlock(${tenantKey(schema)});`;
 }

@@ -13,7 +13,10 @@ import { createDatabase, createFixture, query, type TestDatabase } from '../supp
 import { ATTEMPTS, type EscapeAttempt } from './support/escape-attempts.js';
 import { BASE, BESIDES, CLUSTER, CLUSTER_ROLES, everythingIn } from './support/victims.js';
 
-const FILES = { '20260101_base.js': BASE, '20260102_outside.js': `exports.config = { transaction: false }; exports.up = () => {}; exports.down = () => {};` };
+const FILES = {
+  '20260101_base.js': BASE,
+  '20260102_outside.js': `exports.config = { transaction: false }; exports.up = () => {}; exports.down = () => {};`,
+};
 
 let own: PostgresServer | undefined;
 let server: string;
@@ -69,7 +72,7 @@ const changed = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string,
   [...before].filter(([what, hash]) => after.get(what) !== hash).map(([what]) => what);
 
 /** Files that Flotilla has applied to the tenant, and the one that misbehaves. */
-const filesOf = ({ source }: { readonly source: string }) => ({ ...FILES, '20260202_attempt.js': source });
+const filesOf = (id: string, source: string) => ({ ...FILES, [`20260202_${id}.js`]: source });
 const ACME = { id: 'acme', host: 'h1', schema: 'acme' } as const;
 
 /** What stands in for it in a source: how the server itself reaches this database. */
@@ -89,29 +92,53 @@ async function attempted(attempt: EscapeAttempt, options: Partial<RunnerOptions>
   const here = await untouched();
   if (attempt.given) await query(here.db.url, filled(attempt.given, here));
   const before = attempt.given ? await contents(here.client) : here.before;
-  const fixture = createFixture(here.db.url, filesOf({ source: filled(attempt.source, here) }), options);
+  const fixture = createFixture(here.db.url, filesOf(attempt.id, filled(attempt.source, here)), options);
   try {
-    const result = await fixture.attempt(attempt.role ? { ...tenant, role: attempt.role } : tenant, 'up', { canary: false, rolloutId: 'r-2' });
+    const result = await fixture.attempt(attempt.role ? { ...tenant, role: attempt.role } : tenant, 'up', {
+      canary: false,
+      rolloutId: `r-${attempt.id}`,
+    });
     return { result, changed: changed(before, await contents(here.client)) };
   } finally {
     await fixture.close();
   }
 }
 
+/** Not the tenant's own doing: a file outside a transaction keeps what it did to the tenant before it was refused. */
+const elsewhere = ({ id }: EscapeAttempt, { changed }: Trial): string[] =>
+  changed.filter((what) => !(id.startsWith('outside-') && what.startsWith('acme.')));
+
+const caught = ATTEMPTS.filter((it) => it.caught).map((attempt) => [attempt.id, attempt.title, attempt] as const);
+const notSeen = ATTEMPTS.filter((it) => !it.caught).map((attempt) => [attempt.id, attempt.title, attempt] as const);
+
 describe('a migration is refused, and everything else is as it was, that', () => {
-  it.each(ATTEMPTS.filter(({ caught }) => caught).map((attempt) => [attempt.id, attempt.title, attempt] as const))('%s: %s', async (id, _, attempt) => {
+  it.each(caught)('%s: %s', async (id, _, attempt) => {
     const trial = await attempted(attempt);
     const { result } = trial;
-    const left = trial.changed.filter((what) => !(attempt.id.startsWith('outside-') && what.startsWith('acme.')));
-    if (attempt.given || attempt.id.startsWith('outside-') || left.length) await leave();
-    console.log('@@', id, result.outcome, result.code, result.message, left.join(','));
     const code = attempt.code === undefined ? 'FLT_TENANT_ESCAPE' : attempt.code;
+    const left = elsewhere(attempt, trial);
+    if (attempt.given || result.outcome !== 'failed' || trial.changed.length) await leave();
+    console.log('@@', id, result.outcome, result.code, result.message, left.join(','));
     if (code === null) {
       expect(result).toMatchObject({ outcome: 'applied' });
+      expect(left.filter((what) => !/^(pg_|acme\.)/.test(what))).toEqual([]);
       return;
     }
-    expect(result).toMatchObject({ outcome: 'failed', code });
-    expect(left).toEqual([]);
+    expect({ ...result, left }).toMatchObject({ outcome: 'failed', code, left: [] });
     if (attempt.names) expect(result.message).toContain(attempt.names);
+  });
+});
+
+describe('it is not seen, or not undone, that a migration', () => {
+  it.each(notSeen)('%s: %s', async (id, _, attempt) => {
+    const { result } = await attempted(attempt);
+    const { client } = await untouched();
+    console.log('@@', id, result.outcome, result.code, result.message);
+    try {
+      expect(result).toMatchObject(attempt.refused ? { outcome: 'failed', code: 'FLT_TENANT_ESCAPE' } : { outcome: 'applied' });
+      if (attempt.proof) expect(Object.values((await client.query(attempt.proof)).rows[0]!)).toEqual([true]);
+    } finally {
+      await leave();
+    }
   });
 });

@@ -3,6 +3,7 @@
  * server. `docs/security.md` lists each by its id. What stands around them: `victims.ts`.
  */
 
+import { createRequire } from 'node:module';
 import type { ErrorCode } from '../../../src/domain/error-codes.js';
 
 export interface EscapeAttempt {
@@ -28,6 +29,9 @@ export interface EscapeAttempt {
   /** Not caught: refused all the same, but what it did stays. */
   readonly refused?: true;
 }
+
+/** Migration files lie in a temporary folder, from which no package is found. */
+const packageAt = (name: string): string => JSON.stringify(createRequire(import.meta.url).resolve(name));
 
 type More = Partial<Omit<EscapeAttempt, 'id' | 'title' | 'source'>>;
 const SIBLING = 'sibling.people';
@@ -59,6 +63,10 @@ const outside = (id: string, title: string, statements: string | readonly string
   ...sql(`outside-${id}`, title, statements, names, more),
   source: `${OUTSIDE} ${file(raw(statements))}`,
 });
+const outsideJs = (id: string, title: string, body: string, names?: string, more: More = {}): EscapeAttempt => ({
+  ...sql(`outside-${id}`, title, [], names, more),
+  source: `${OUTSIDE} ${file(body)}`,
+});
 const unseen = (attempt: EscapeAttempt, why: string, proof?: string, more: More = {}): EscapeAttempt => ({
   ...attempt,
   ...more,
@@ -68,21 +76,26 @@ const unseen = (attempt: EscapeAttempt, why: string, proof?: string, more: More 
 });
 
 /** Functions, triggers, rules and views of the tenant's own that reach elsewhere when they are used. */
-const REACH = `create function acme.reach() returns int language plpgsql as $$ begin insert into sibling.people (name) values ('x'); return 1; end $$;`;
-const REACH_TRIGGER = `create function acme.reach() returns trigger language plpgsql as $$ begin insert into sibling.people (name) values ('x'); return new; end $$;`;
+const REACH = `create function acme.reach() returns int language plpgsql as $$ begin insert into sibling.people (id, name) values (99, 'x'); return 1; end $$;`;
+const REACH_TRIGGER = `create function acme.reach() returns trigger language plpgsql as $$ begin insert into sibling.people (id, name) values (99, 'x'); return new; end $$;`;
 
 const rows: readonly EscapeAttempt[] = [
-  sql('insert', `inserts into another tenant's table`, `insert into sibling.people (name) values ('x')`, SIBLING),
+  sql('insert', `inserts into another tenant's table`, `insert into sibling.people (id, name) values (99, 'x')`, SIBLING),
   sql('update', `updates another tenant's table`, `update sibling.people set n = 1`, SIBLING),
   sql('delete', `deletes from another tenant's table`, `delete from sibling.notes`, 'sibling.notes'),
   sql('delete-nothing', 'deletes no row, but would have', `delete from sibling.notes where false`, 'sibling.notes'),
   sql(
     'merge',
     `merges into another tenant's table`,
-    `merge into sibling.people s using people p on s.id = p.id when matched then update set n = 9`,
+    `merge into sibling.notes s using notes p on s.id = p.id when matched then update set body = 'x'`,
+    'sibling.notes',
+  ),
+  sql(
+    'insert-cte',
+    'writes in a WITH',
+    `with w as (insert into sibling.people (id, name) values (99, 'x') returning id) select * from w`,
     SIBLING,
   ),
-  sql('insert-cte', 'writes in a WITH', `with w as (insert into sibling.people (name) values ('x') returning id) select * from w`, SIBLING),
   sql(
     'upsert-public',
     'writes into public with ON CONFLICT',
@@ -92,12 +105,17 @@ const rows: readonly EscapeAttempt[] = [
   sql(
     'insert-hostile',
     'writes into a schema with a hostile name',
-    `insert into "Vic""tim.x".people (name) values ('x')`,
+    `insert into "Vic""tim.x".people (id, name) values (99, 'x')`,
     '"Vic""tim.x".people',
   ),
   sql('insert-unmanaged', "writes into a schema that is nobody's", `insert into unmanaged.things values (2)`, 'unmanaged.things'),
   sql('truncate', `truncates another tenant's table`, `truncate sibling.notes`, 'sibling.notes'),
-  js('insert-builder', `inserts with Knex's builder`, `await knex.withSchema('sibling').table('people').insert({ name: 'x' });`, SIBLING),
+  js(
+    'insert-builder',
+    `inserts with Knex's builder`,
+    `await knex.withSchema('sibling').table('people').insert({ id: 99, name: 'x' });`,
+    SIBLING,
+  ),
   js(
     'create-builder',
     `creates a table elsewhere with Knex's builder`,
@@ -107,32 +125,30 @@ const rows: readonly EscapeAttempt[] = [
   js(
     'nested-transaction',
     'writes in a nested transaction that it commits',
-    `await knex.transaction(async (trx) => { await trx.raw("insert into sibling.people (name) values ('x')"); });`,
+    `await knex.transaction(async (trx) => { await trx.raw("insert into sibling.people (id, name) values (99, 'x')"); });`,
     SIBLING,
   ),
-  js(
-    'stream',
-    `writes through a stream`,
-    `for await (const row of knex.raw("insert into sibling.people (name) values ('x') returning id").stream()) void row;`,
-    SIBLING,
-  ),
-  js('down', 'is caught on the way down as well as up', `await knex.raw("insert into sibling.people (name) values ('x')");`, SIBLING),
   sql(
     'savepoint-released',
     'writes between a savepoint and its release',
-    ['savepoint a', `insert into sibling.people (name) values ('x')`, 'release savepoint a'],
+    ['savepoint a', `insert into sibling.people (id, name) values (99, 'x')`, 'release savepoint a'],
     SIBLING,
   ),
   sql(
     'prepared-statement',
     'writes by PREPARE and EXECUTE',
-    [`prepare p as insert into sibling.people (name) values ('x')`, 'execute p'],
+    [`prepare p as insert into sibling.people (id, name) values (99, 'x')`, 'execute p'],
     SIBLING,
   ),
 ];
 
 const paths: readonly EscapeAttempt[] = [
-  sql('path-set', 'writes where SET search_path leads', ['set search_path to sibling', `insert into people (name) values ('x')`], SIBLING),
+  sql(
+    'path-set',
+    'writes where SET search_path leads',
+    ['set search_path to sibling', `insert into people (id, name) values (99, 'x')`],
+    SIBLING,
+  ),
   sql(
     'path-local',
     'writes where SET LOCAL search_path leads',
@@ -164,8 +180,8 @@ const dynamic: readonly EscapeAttempt[] = [
   sql(
     'do-assembled',
     'writes by a statement that is put together from pieces',
-    `do $$ begin execute 'ins' || 'ert into sib' || 'ling.people (name) values (1)'; end $$`,
-    SIBLING,
+    `do $$ begin execute 'ins' || 'ert into sib' || 'ling.notes (id, body) overriding system value values (99, 1)'; end $$`,
+    'sibling.notes',
   ),
   sql('function-own', 'writes through a function of its own', ['select reach()'], SIBLING, { given: REACH }),
   sql('function-definer', 'writes through a SECURITY DEFINER function', [`select reach()`], SIBLING, {
@@ -206,7 +222,7 @@ const triggers: readonly EscapeAttempt[] = [
     'trigger-history',
     `writes through a trigger on Knex's history table, which fires when the migration is recorded`,
     [
-      `create function reach() returns trigger language plpgsql as $$ begin insert into public.audit (note) values ('x'); return new; end $$`,
+      `create function reach() returns trigger language plpgsql as $$ begin insert into public.audit (id, note) values (99, 'x'); return new; end $$`,
       'create trigger reach after insert on knex_migrations for each row execute function reach()',
     ],
     'public.audit',
@@ -215,7 +231,7 @@ const triggers: readonly EscapeAttempt[] = [
     'trigger-ledger-deferred',
     'writes through a deferred trigger on the ledger',
     [
-      `create function reach() returns trigger language plpgsql as $$ begin insert into public.audit (note) values ('x'); return new; end $$`,
+      `create function reach() returns trigger language plpgsql as $$ begin insert into public.audit (id, note) values (99, 'x'); return new; end $$`,
       'create constraint trigger reach after insert on flotilla_ledger deferrable initially deferred for each row execute function reach()',
     ],
     'public.audit',
@@ -256,7 +272,7 @@ const triggers: readonly EscapeAttempt[] = [
 ];
 
 const roles: readonly EscapeAttempt[] = [
-  sql('set-role', 'writes as another role', ['set role keeper', `insert into sibling.people (name) values ('x')`], SIBLING),
+  sql('set-role', 'writes as another role', ['set role keeper', `insert into sibling.people (id, name) values (99, 'x')`], SIBLING),
   sql(
     'set-role-back',
     'writes as another role and comes back',
@@ -863,16 +879,16 @@ const locksAndReads: readonly EscapeAttempt[] = [
 ];
 
 const ends: readonly EscapeAttempt[] = [
-  sql('commit', 'commits what it has done elsewhere', [`insert into sibling.people (name) values ('x')`, 'commit'], 'COMMIT', {
+  sql('commit', 'commits what it has done elsewhere', [`insert into sibling.people (id, name) values (99, 'x')`, 'commit'], 'COMMIT', {
     code: 'FLT_STRAY_TRANSACTION',
   }),
-  sql('end', 'ends its transaction by END', [`insert into sibling.people (name) values ('x')`, 'end'], 'COMMIT', {
+  sql('end', 'ends its transaction by END', [`insert into sibling.people (id, name) values (99, 'x')`, 'end'], 'COMMIT', {
     code: 'FLT_STRAY_TRANSACTION',
   }),
   sql(
     'commit-in-text',
     'commits between two statements of one text',
-    `insert into sibling.people (name) values ('x'); commit; begin`,
+    `insert into sibling.people (id, name) values (99, 'x'); commit; begin`,
     'COMMIT',
     { code: 'FLT_STRAY_TRANSACTION' },
   ),
@@ -880,7 +896,7 @@ const ends: readonly EscapeAttempt[] = [
   sql(
     'commit-chain',
     'commits and goes on in a new transaction',
-    [`insert into sibling.people (name) values ('x')`, 'commit and chain'],
+    [`insert into sibling.people (id, name) values (99, 'x')`, 'commit and chain'],
     'COMMIT',
     { code: 'FLT_STRAY_TRANSACTION' },
   ),
@@ -891,14 +907,20 @@ const ends: readonly EscapeAttempt[] = [
     'COMMIT',
     { code: 'FLT_STRAY_TRANSACTION' },
   ),
-  sql('rollback', 'rolls its transaction back and goes on', ['rollback', `insert into sibling.people (name) values ('x')`], 'ROLLBACK', {
-    code: 'FLT_STRAY_TRANSACTION',
-  }),
+  sql(
+    'rollback',
+    'rolls its transaction back and goes on',
+    ['rollback', `insert into sibling.people (id, name) values (99, 'x')`],
+    'ROLLBACK',
+    {
+      code: 'FLT_STRAY_TRANSACTION',
+    },
+  ),
   sql('begin', 'begins a transaction of its own', 'begin', 'BEGIN', { code: 'FLT_STRAY_TRANSACTION' }),
   sql(
     'prepare-transaction',
     'prepares its transaction for somebody else to commit',
-    [`insert into sibling.people (name) values ('x')`, `prepare transaction 'junk'`],
+    [`insert into sibling.people (id, name) values (99, 'x')`, `prepare transaction 'junk'`],
     'PREPARED',
     { code: 'FLT_STRAY_TRANSACTION' },
   ),
@@ -908,18 +930,18 @@ const ends: readonly EscapeAttempt[] = [
   sql(
     'do-commit',
     'commits inside a DO block',
-    `do $$ begin insert into sibling.people (name) values ('x'); commit; end $$`,
-    'invalid transaction termination',
-    { code: 'FLT_SQL_ERROR' },
+    `do $$ begin insert into sibling.people (id, name) values (99, 'x'); commit; end $$`,
+    'ended or broke',
+    { code: 'FLT_STRAY_TRANSACTION' },
   ),
-  sql('call-commit', 'calls a procedure that commits', 'call reach()', 'invalid transaction termination', {
-    code: 'FLT_SQL_ERROR',
-    given: `create procedure acme.reach() language plpgsql as $$ begin insert into sibling.people (name) values ('x'); commit; end $$;`,
+  sql('call-commit', 'calls a procedure that commits', 'call reach()', 'ended or broke', {
+    code: 'FLT_STRAY_TRANSACTION',
+    given: `create procedure acme.reach() language plpgsql as $$ begin insert into sibling.people (id, name) values (99, 'x'); commit; end $$;`,
   }),
   js(
     'knex-commit',
     `commits through Knex's handle`,
-    `await knex.raw("insert into sibling.people (name) values ('x')"); await knex.commit();`,
+    `await knex.raw("insert into sibling.people (id, name) values (99, 'x')"); await knex.commit();`,
     SIBLING,
   ),
 ];
@@ -933,7 +955,7 @@ const connections: readonly EscapeAttempt[] = [
     'raw connection',
     CONNECTION,
   ),
-  js(
+  outsideJs(
     'connection-pool',
     `takes the raw connection out of its handle's pool`,
     `const c = await knex.client.pool.acquire().promise; await c.query("update sibling.people set n = 1");`,
@@ -954,11 +976,12 @@ const connections: readonly EscapeAttempt[] = [
     'another connection',
     CONNECTION,
   ),
-  js(
+  outsideJs(
     'connection-again',
     `makes a second handle from its handle's config`,
-    `const again = require(${JSON.stringify('knex')})(knex.client.config); await again.raw("update sibling.people set n = 1");`,
-    SIBLING,
+    `const again = require(${packageAt('knex')})(knex.client.config); await again.raw("update sibling.people set n = 1");`,
+    'raw connection',
+    CONNECTION,
   ),
   js(
     'connection-config',
@@ -970,7 +993,7 @@ const connections: readonly EscapeAttempt[] = [
     js(
       'connection-own',
       'opens a connection of its own with pg',
-      `const { Client } = require('pg'); const c = new Client(process.env.ESCAPES_URL); await c.connect(); await c.query("update sibling.people set n = 77"); await c.end();`,
+      `const { Client } = require(${packageAt('pg')}); const c = new Client('{{url}}'); await c.connect(); await c.query("update sibling.people set n = 77"); await c.end();`,
     ),
     'a file is a program: what it opens by itself is not seen; the worker gives it no credential',
     `select bool_and(n = 77) from sibling.people`,
@@ -979,7 +1002,7 @@ const connections: readonly EscapeAttempt[] = [
     js(
       'connection-knex',
       'opens a connection of its own with Knex',
-      `const own = require('knex')({ client: 'pg', connection: process.env.ESCAPES_URL }); await own.raw("update sibling.people set n = 78"); await own.destroy();`,
+      `const own = require(${packageAt('knex')})({ client: 'pg', connection: '{{url}}' }); await own.raw("update sibling.people set n = 78"); await own.destroy();`,
     ),
     'as above',
     `select bool_and(n = 78) from sibling.people`,
@@ -989,11 +1012,7 @@ const connections: readonly EscapeAttempt[] = [
 /** What reaches past the transaction, and past the database. */
 const beyond: readonly EscapeAttempt[] = [
   unseen(
-    sql(
-      'dblink',
-      'writes through dblink',
-      `do $$ begin perform ext.dblink_exec(current_setting('escapes.dsn'), 'update sibling.people set n = 79'); end $$`,
-    ),
+    sql('dblink', 'writes through dblink', `select ext.dblink_exec('{{dsn}}', 'update sibling.people set n = 79')`),
     'another session, which the server opens; without the extension it cannot be',
     `select bool_and(n = 79) from sibling.people`,
   ),
@@ -1001,6 +1020,11 @@ const beyond: readonly EscapeAttempt[] = [
     sql('foreign-table', 'writes through a foreign table of its own', 'update far set n = 80'),
     'another session, which the server opens; the foreign server and its user mapping have to be there',
     `select bool_and(n = 80) from sibling.people`,
+    {
+      given: `create server loop foreign data wrapper postgres_fdw options (host '127.0.0.1', port '{{port}}', dbname '{{database}}');
+        create user mapping for public server loop options (user '{{user}}', password '{{password}}');
+        create foreign table acme.far (id int, n int) server loop options (schema_name 'sibling', table_name 'people');`,
+    },
   ),
   unseen(
     sql('copy-program', 'runs a program on the server', `copy (select 1) to program 'cat > /tmp/flotilla-escape-program'`),
@@ -1049,13 +1073,13 @@ const bare: readonly EscapeAttempt[] = [
     'index',
     `builds an index CONCURRENTLY on another tenant's table`,
     'create index concurrently junk on sibling.people (n)',
-    SIBLING,
+    '"sibling"."people"',
   ),
   outside(
     'index-path',
     'builds an index CONCURRENTLY where search_path leads',
     ['set search_path to sibling', 'create index concurrently junk on people (n)'],
-    SIBLING,
+    '"sibling"."people"',
   ),
   outside(
     'index-hostile',
@@ -1109,8 +1133,20 @@ const bare: readonly EscapeAttempt[] = [
 ];
 
 const wrapped: readonly EscapeAttempt[] = [
-  outside('insert', `inserts into another tenant's table`, `insert into sibling.people (name) values ('x')`, SIBLING),
-  outside('path', 'writes where search_path leads', ['set search_path to sibling', `insert into people (name) values ('x')`], SIBLING),
+  outsideJs(
+    'stream',
+    'writes through a stream',
+    `for await (const row of knex.raw("insert into sibling.people (id) values (99) returning id").stream()) void row;`,
+    'streams the answer',
+    CONNECTION,
+  ),
+  outside('insert', `inserts into another tenant's table`, `insert into sibling.people (id, name) values (99, 'x')`, SIBLING),
+  outside(
+    'path',
+    'writes where search_path leads',
+    ['set search_path to sibling', `insert into people (id, name) values (99, 'x')`],
+    SIBLING,
+  ),
   outside('do', 'writes in a DO block', `do $$ begin update sibling.people set n = 1; end $$`, SIBLING),
   outside('function', 'writes through a function that it selects', 'select reach()', SIBLING, { given: REACH }),
   outside('drop', 'drops a table elsewhere', 'drop table sibling.notes', 'sibling.notes'),
@@ -1147,7 +1183,7 @@ const wrapped: readonly EscapeAttempt[] = [
   outside(
     'block',
     'writes elsewhere in a block of its own',
-    ['begin', `insert into people (name) values ('y')`, `insert into sibling.people (name) values ('x')`, 'commit'],
+    ['begin', `insert into people (name) values ('y')`, `insert into sibling.people (id, name) values (99, 'x')`, 'commit'],
     SIBLING,
   ),
   outside('block-drop', 'drops a table elsewhere in a block of its own', ['begin', 'drop table sibling.notes', 'commit'], 'sibling.notes'),
@@ -1160,7 +1196,7 @@ const wrapped: readonly EscapeAttempt[] = [
   outside(
     'block-text',
     'writes elsewhere in a block that is one text',
-    `begin; insert into sibling.people (name) values ('x'); commit`,
+    `begin; insert into sibling.people (id, name) values (99, 'x'); commit`,
     SIBLING,
   ),
   outside(

@@ -106,7 +106,7 @@ export async function everythingIn(url: string): Promise<string> {
      where c.relkind in ('r', 'm', 'S') and n.nspname !~ '^(pg_|information_schema)' order by 1, 2`,
   );
   const hash = (name: string, at: string, row: string) =>
-    `select ${quote(name)} as what, md5(coalesce(string_agg(r, E'\\n' order by r), '')) as hash from (select ${row} as r from ${at} t) x`;
+    `select ${quote(name)} as what, count(*) || ' ' || coalesce(sum(hashtextextended(${row}, 0)), 0) as hash from ${at} t`;
   const parts = [
     ...catalogs.map(({ name }) => {
       const restless = RESTLESS[name];
@@ -118,10 +118,7 @@ export async function everythingIn(url: string): Promise<string> {
     hash('files', `pg_file_settings`, `name || ' ' || setting`),
     hash('prepared transactions', 'pg_prepared_xacts', 'gid'),
     hash('replication slots', 'pg_replication_slots', 'slot_name::text'),
-    hash('advisory locks', `pg_locks`, `case when locktype = 'advisory' then pid::text else '' end`).replace(
-      'from pg_locks t',
-      `from pg_locks t where locktype = 'advisory'`,
-    ),
+    hash('advisory locks', `(select * from pg_locks where locktype = 'advisory')`, 'pid::text'),
   ];
   return parts.join('\nunion all ');
 }
