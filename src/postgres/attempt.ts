@@ -75,13 +75,14 @@ export function answerWithin({ input }: Attempt): number | undefined {
 const ON_THE_WAY_MS = 15_000;
 
 /** @param counters as they stood when the transaction began */
-export const wallsOf = (attempt: Attempt, counters: string | undefined, { grants, types }: Hints): Walls => ({
+export const wallsOf = (attempt: Attempt, counters: string | undefined, { grants, columnGrants, types }: Hints): Walls => ({
   ownSchemas: ownSchemas(attempt),
   historyTable: attempt.options.history.tableName,
   shared: attempt.options.shared ?? [],
   counters,
   gone: undefined,
   grants,
+  columnGrants,
   types,
 });
 

@@ -8,12 +8,14 @@ export interface Catalog {
   readonly name: string;
   /** Of the whole server, not of this database. */
   readonly cluster?: true;
-  /** Its rows are parts of other objects, and have no oid. */
+  /** Its rows are parts of other objects, or `pg_identify_object` does not know them. */
   readonly parts?: true;
   /** SQL that tells the namespace of row `c`; none: the object belongs to the whole database. */
   readonly namespace?: string;
   /** SQL that names row `c`; none: `pg_identify_object` does. */
   readonly label?: string;
+  /** The server makes some of its objects as parts of another one, which tells: the functions of a range type. */
+  readonly madeWithAnother?: true;
   /** SQL: row `c` may be touched all the same. `ours`: oids of the tenant's schemas; `entire`: the whole database is the tenant's. */
   readonly unless?: string;
 }
@@ -22,9 +24,6 @@ const ofType = (column: string): string => `(select t.typnamespace from pg_type 
 const ofFamily = (column: string): string => `(select f.opfnamespace from pg_opfamily f where f.oid = c.${column})`;
 const nameOf = (oid: number, column: string): string =>
   `(select i.type || ' ' || i.identity from pg_identify_object(${oid}, c.${column}, 0) i)`;
-/** The server has made it as a part of something that has a name of its own: the functions of a range type. */
-const madeWithAnother = (oid: number): string =>
-  `exists (select from pg_depend d where d.classid = ${oid} and d.objid = c.oid and d.deptype = 'i')`;
 const THIS_DATABASE = '(select d.oid from pg_database d where d.datname = current_database())';
 
 const TYPE: Catalog = {
@@ -38,7 +37,7 @@ const TYPE: Catalog = {
 /** Counted in full: what is written into these is rare. */
 const RARELY_WRITTEN: readonly Catalog[] = [
   { oid: 1260, name: 'pg_authid', cluster: true },
-  { oid: 1261, name: 'pg_auth_members', cluster: true, label: `'membership in role ' || pg_get_userbyid(c.roleid)` },
+  { oid: 1261, name: 'pg_auth_members', cluster: true, parts: true, label: `'membership in role ' || pg_get_userbyid(c.roleid)` },
   { oid: 1262, name: 'pg_database', cluster: true, unless: `entire and c.datname = current_database()` },
   { oid: 1213, name: 'pg_tablespace', cluster: true },
   {
@@ -51,7 +50,15 @@ const RARELY_WRITTEN: readonly Catalog[] = [
   },
   { oid: 6100, name: 'pg_subscription', cluster: true, unless: `entire and c.subdbid = ${THIS_DATABASE}` },
   { oid: 6243, name: 'pg_parameter_acl', cluster: true, label: `'privileges on parameter ' || c.parname` },
-  { oid: 6000, name: 'pg_replication_origin', cluster: true, label: `'replication origin ' || c.roname` },
+  {
+    oid: 6000,
+    name: 'pg_replication_origin',
+    cluster: true,
+    parts: true,
+    label: `'replication origin ' || c.roname`,
+    // The server makes one for each subscription
+    unless: `entire and c.roname in (select 'pg_' || s.oid from pg_subscription s where s.subdbid = ${THIS_DATABASE})`,
+  },
   {
     oid: 2615,
     name: 'pg_namespace',
@@ -71,14 +78,15 @@ const RARELY_WRITTEN: readonly Catalog[] = [
   {
     oid: 2605,
     name: 'pg_cast',
-    unless: `${ofType('castsource')} = any (ours) or ${ofType('casttarget')} = any (ours) or ${madeWithAnother(2605)}`,
+    unless: `${ofType('castsource')} = any (ours) or ${ofType('casttarget')} = any (ours)`,
+    madeWithAnother: true,
   },
   { oid: 3576, name: 'pg_transform', unless: `${ofType('trftype')} = any (ours)` },
   { oid: 2601, name: 'pg_am' },
   { oid: 2995, name: 'pg_largeobject_metadata', label: `'large object ' || c.oid` },
-  { oid: 2613, name: 'pg_largeobject', parts: true, label: `'large object ' || c.loid` },
+  { oid: 2613, name: 'pg_largeobject', label: `'large object ' || c.loid` },
   { oid: 826, name: 'pg_default_acl', namespace: 'c.defaclnamespace' },
-  { oid: 1255, name: 'pg_proc', namespace: 'c.pronamespace', unless: madeWithAnother(1255) },
+  { oid: 1255, name: 'pg_proc', namespace: 'c.pronamespace', madeWithAnother: true },
   { oid: 2617, name: 'pg_operator', namespace: 'c.oprnamespace' },
   { oid: 2616, name: 'pg_opclass', namespace: 'c.opcnamespace' },
   { oid: 2753, name: 'pg_opfamily', namespace: 'c.opfnamespace' },
@@ -103,7 +111,14 @@ const RARELY_WRITTEN: readonly Catalog[] = [
 ];
 
 /** Whose rows go without a lock that would name them: those that are gone are looked for by a second connection. */
-const GO_UNLOCKED: readonly string[] = ['pg_auth_members', 'pg_db_role_setting', 'pg_parameter_acl', 'pg_largeobject', 'pg_ts_config_map'];
+const GO_UNLOCKED: readonly string[] = [
+  'pg_replication_origin',
+  'pg_auth_members',
+  'pg_db_role_setting',
+  'pg_parameter_acl',
+  'pg_largeobject',
+  'pg_ts_config_map',
+];
 
 /** Objects that belong to a relation, and how to find it. */
 const OF_RELATIONS: Readonly<Record<number, string>> = {
@@ -136,7 +151,9 @@ export const unlocked = (reach: Reach): readonly Catalog[] => [
 
 /** Locks of objects in these catalogs are looked at. */
 export const lockedClasses = (reach: Reach): readonly number[] => [
-  ...watched(reach).map(({ oid }) => oid),
+  ...watched(reach)
+    .filter(({ parts }) => !parts)
+    .map(({ oid }) => oid),
   ...(reach.ownSchemas === undefined ? [] : [CONSTRAINT, ...goWithRelation]),
 ];
 /** Of these, what is gone went with its relation. */
@@ -159,30 +176,44 @@ export function countersSql(reach: Reach): string {
 }
 
 /** SQL: row `c` of the catalog is inside, where `ours` and `entire` are columns. */
-export function insideOf({ namespace, unless }: Catalog): string {
-  const allowed = [namespace && `${namespace} = any (ours)`, unless].filter(Boolean);
-  return allowed.length ? `coalesce(${allowed.join(' or ')}, false)` : 'false';
+function insideOf({ oid, namespace, unless, madeWithAnother }: Catalog): string | undefined {
+  const allowed = [
+    namespace && `${namespace} = any (ours)`,
+    unless,
+    madeWithAnother && `exists (select from pg_depend d where d.classid = ${oid} and d.objid = c.oid and d.deptype = 'i')`,
+  ].filter(Boolean);
+  return allowed.length ? allowed.join(' or ') : undefined;
 }
+const isInside = (catalog: Catalog): string => `coalesce(${insideOf(catalog) ?? false}, false)`;
 
-/** SQL that names row `c`. */
-export const labelOf = ({ oid, label }: Catalog): string => label ?? nameOf(oid, 'oid');
+/** The watched catalogs as JSON, for a format string: oid, SQL of what is inside, SQL of the label. */
+export const watchedJson = (reach: Reach): string =>
+  JSON.stringify(watched(reach).map((catalog) => [catalog.oid, insideOf(catalog) ?? 'false', ...(catalog.label ? [catalog.label] : [])]));
+
+/** SQL: rows of the catalog that are outside, with their names; `where` says which. `ours`: SQL for the oids of the tenant's schemas. */
+export const rowsOutside = (reach: Reach, catalog: Catalog, ours: string, where: string): string =>
+  `select '${catalog.name}' as catalog, c.ctid::text as ctid, ${catalog.label ?? nameOf(catalog.oid, 'oid')} as name
+    from pg_catalog.${catalog.name} c, (select ${ours} as ours, ${reach.ownSchemas === undefined} as entire) p where not ${isInside(catalog)} and ${where}`;
 
 /** Catalogs whose objects `pg_identify_object` gives no schema, or that know more than it does. */
 const knowMore = ({ name, parts, namespace, unless }: Catalog): boolean =>
   !parts && (unless !== undefined || name === 'pg_default_acl' || (namespace !== undefined && !namespace.startsWith('c.')));
 
-/** SQL: the object `x` (classid, objid), which `pg_identify_object` calls `i`, is inside. `ours`: SQL for the oids of the tenant's schemas. */
+/**
+ * SQL: the object `x` (classid, objid), which `pg_identify_object` calls `i`, is inside. `ours`: SQL for the oids of the tenant's schemas.
+ */
 export function objectInside(reach: Reach, ours: string): string {
+  const entire = reach.ownSchemas === undefined;
   const cases = [
-    // What a table keeps elsewhere goes with the table
-    "when 1259 then (select c.relnamespace = any (ours) or n.nspname ~ '^pg_toast' from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = x.objid)",
-    ...Object.entries(OF_RELATIONS).map(([oid, namespace]) => `when ${oid} then (${namespace} where c.oid = x.objid) = any (ours)`),
+    ...(entire ? [] : Object.entries(OF_RELATIONS)).map(
+      ([oid, namespace]) => `when ${oid} then (${namespace} where c.oid = x.objid) = any (ours)`,
+    ),
     ...watched(reach)
-      .filter(knowMore)
-      .map((catalog) => `when ${catalog.oid} then (select ${insideOf(catalog)} from pg_catalog.${catalog.name} c where c.oid = x.objid)`),
+      .filter((catalog) => knowMore(catalog) && (entire || !catalog.unless?.startsWith('entire')))
+      .map((catalog) => `when ${catalog.oid} then (select ${isInside(catalog)} from pg_catalog.${catalog.name} c where c.oid = x.objid)`),
   ];
   return `(select coalesce(case x.classid ${cases.join(' ')} else (select n.oid from pg_namespace n where quote_ident(n.nspname) = i.schema) = any (ours) end, false)
-    from (select ${ours} as ours, ${reach.ownSchemas === undefined} as entire) p)`;
+    from (select ${ours} as ours, ${entire} as entire) p)`;
 }
 
 export const textList = (values: readonly string[]): string => `array[${values.map(literal).join(',')}]::text[]`;

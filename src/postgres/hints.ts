@@ -8,11 +8,16 @@ import { type Name, type Statement, statementsOf } from './statement.js';
 /** A text that can hide others, which this grammar does not look into. */
 const HIDES = ['DoStmt', 'CallStmt', 'CreateFunctionStmt'];
 
+/** A bracket between GRANT and ON. */
+const COLUMN_GRANT = /\b(?:grant|revoke)\b(?:(?!\bon\b)[^;])*\(/i;
+
 export class Hints {
   /** Something may have been dropped or moved: a second connection still sees whose it was. One that hides is found at the end, and costs another try. */
   lookUp = false;
-  /** Rights on tables or columns elsewhere may have been granted. */
+  /** Rights on tables elsewhere may have been granted. */
   grants = false;
+  /** Rights on columns elsewhere may have been granted. */
+  columnGrants = false;
   /** Domains, or types without values, elsewhere may have been made or changed. */
   types = false;
   #pathChanged = false;
@@ -32,7 +37,10 @@ export class Hints {
     this.lookUp ||= /\bdrop\b|\bset\s+schema\b/i.test(sql);
     if (this.ownSchemas === undefined) return;
     this.#pathChanged ||= /search_path/i.test(sql);
-    if (!this.grants && /\b(grant|revoke)\b/i.test(sql)) this.grants = await this.#some(sql, ({ grants }) => grants, /./);
+    if (/\b(grant|revoke)\b/i.test(sql)) {
+      this.grants ||= await this.#some(sql, ({ grants }) => grants, /./);
+      this.columnGrants ||= await this.#some(sql, ({ grants, ofColumns }) => (ofColumns ? grants : []), COLUMN_GRANT);
+    }
     if (!this.types && /\bdomain\b|\btype\b/i.test(sql))
       this.types = await this.#some(sql, ({ types }) => types, /\b(create|alter)\s+domain\b/i);
   }

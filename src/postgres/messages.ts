@@ -177,7 +177,7 @@ begin
   ${recordHistory(s, facts)}
   ${locksSql(walls)}
   ${fenceIs(ledger, facts.fenceSeen)}
-  ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'running' })}
+  ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'in_progress' })}
   ${wallsSql(walls, ledger)}
 end $flotilla$;
 commit;`;
@@ -213,7 +213,7 @@ begin
   ${fenceIs(ledger, facts.fenceSeen)}
   ${locksSql(s)}
   insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, batch, actor, xid, running)
-    values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), running);
+    values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), in_progress);
 end $flotilla$;
 create table if not exists ${step} (
   id bigint generated always as identity primary key,

@@ -42,6 +42,8 @@ export interface Statement {
   readonly targets: readonly Name[];
   /** Relations that it grants or revokes rights on, as written; `*`: all of a schema. */
   readonly grants: readonly Name[];
+  /** These rights are on columns. */
+  readonly ofColumns?: true;
   /** Types that it makes or changes without leaving a trace that is cheap to find, as written. */
   readonly types: readonly Name[];
   /** Sequences that it sets or draws from, as far as the text says which. */
@@ -136,6 +138,7 @@ function describe(raw: RawStmt): Statement {
     functions: [...found.functions],
     targets: [...found.targets, ...targetsOf(type, body)],
     grants: type === 'GrantStmt' ? grantedOn(body) : [],
+    ...(type === 'GrantStmt' && namesColumns(body) ? { ofColumns: true as const } : {}),
     types: typesOf(type, body),
     sequences: RUNS.includes(type) ? found.sequences : [],
   };
@@ -281,6 +284,9 @@ function grantedOn(body: Tree): Name[] {
   if (body.targtype === 'ACL_TARGET_ALL_IN_SCHEMA') return strings(objects).map((schema) => ({ schema, name: '*' }));
   return objects.map((it) => rangeVar((it as { RangeVar: Tree }).RangeVar));
 }
+
+const namesColumns = (body: Tree): boolean =>
+  ((body.privileges as Json[] | undefined) ?? []).some((it) => (it as { AccessPriv?: Tree }).AccessPriv?.cols !== undefined);
 
 const TEMP_MAKERS: Readonly<Record<string, string>> = { CreateStmt: 'relation', CreateSeqStmt: 'sequence', ViewStmt: 'view' };
 

@@ -14,13 +14,13 @@ import {
   CONSTRAINT,
   countersSql,
   goWithRelation,
-  insideOf,
-  labelOf,
   lockedClasses,
   objectInside,
+  rowsOutside,
   textList,
   unlocked,
   watched,
+  watchedJson,
 } from './catalogs.js';
 import { LEDGER } from './ledger.js';
 import { ident, literal } from './quote.js';
@@ -40,6 +40,8 @@ export interface Walls {
   readonly gone: readonly string[] | undefined;
   /** Look for rights on tables that are not the tenant's. */
   readonly grants: boolean;
+  /** On their columns, too. */
+  readonly columnGrants: boolean;
   /** Look for domains and other types that are not the tenant's. */
   readonly types: boolean;
 }
@@ -59,17 +61,19 @@ const modeOf = (words: string): string =>
   `${words.toLowerCase().replace(/(^|\s)(\w)/g, (_, __, letter: string) => letter.toUpperCase())}Lock`;
 const MODES = `array[${LOCKS.map((words) => literal(modeOf(words))).join(',')}]`;
 
-/** Where the server itself leaves locks behind when a tenant changes objects of its own. What is written there is found by its rows. */
-const OFTEN_LOCKED: Readonly<Record<string, number>> = {
-  pg_description: 2609,
-  pg_seclabel: 3596,
-  pg_collation: 3456,
-  pg_proc: 1255,
-  pg_operator: 2617,
-  pg_type: 1247,
-  pg_namespace: 2615,
-  pg_largeobject: 2613,
-  pg_largeobject_metadata: 2995,
+/** Catalogs that somebody may write into by hand, and their oids. The server lets go of them when it has changed a tenant's objects itself. */
+const BY_HAND: Readonly<Record<string, number>> = {
+  pg_class: 1259,
+  pg_attribute: 1249,
+  pg_attrdef: 2604,
+  pg_index: 2610,
+  pg_constraint: 2606,
+  pg_enum: 3501,
+  pg_trigger: 2620,
+  pg_rewrite: 2618,
+  pg_policy: 3256,
+  pg_sequence: 2224,
+  pg_inherits: 2611,
 };
 
 /** The name of a relation, as against `function public.f()`, which the server would not read as one. */
@@ -97,7 +101,7 @@ function foreignRelations(walls: Walls): string {
     left join pg_class c on c.oid = l.relation left join pg_index ix on ix.indexrelid = c.oid
     left join pg_class t on t.oid = coalesce(ix.indrelid, c.oid) left join pg_namespace n on n.oid = t.relnamespace
     where c.oid is null or (n.nspname <> all (${textList(['pg_toast', ...(walls.ownSchemas ?? [])])}) and n.oid <> pg_my_temp_schema() and n.nspname not like 'pg\\_toast\\_temp\\_%'
-      and case when l.rank = 1 then ${anotherTenants} else n.nspname <> 'pg_catalog' or t.relname <> all (${textList(Object.keys(OFTEN_LOCKED))}) end
+      and case when l.rank = 1 then ${anotherTenants} else n.nspname <> 'pg_catalog' or t.relname = any (${textList(Object.keys(BY_HAND))}) end
       and not ${coveredByShared(walls, 't.oid', 'l.rank')})
     group by 1, 2, 3 having t.oid is null or max(l.rank) is not null`;
 }
@@ -119,11 +123,16 @@ function stillOpen(x: string, xid: string, newest = ''): string {
 }
 
 /** The look at one catalog as a format string: label, catalog, what is inside. $1 = oids of the tenant's schemas, $2 = our transaction, $3 = the whole database is ours. */
-const ROWS_OF_OURS = `select array_agg(distinct %s) from pg_catalog.%I c, (select $1 as ours, $2 as xid, $3 as entire) p where age(c.xmin) <= 0 and not %s and ${stillOpen('c.xmin', 'xid').replaceAll('%', '%%')}`;
+const ROWS_OF_OURS = `select array_agg(distinct %s) from %s c, (select $1 as ours, $2 as xid, $3 as entire) p where age(c.xmin) <= 0 and not coalesce(%s, false) and ${stillOpen('c.xmin', 'xid').replaceAll('%', '%%')}`;
+const NAME = "(select i.type || ' ' || i.identity from pg_identify_object(%s, c.oid, 0) i)";
 
 /** Rights on tables and columns elsewhere: rows of ours in `pg_class` and `pg_attribute` that no lock explains. */
-const foreignRights = (xid: string): string => `select array_agg(distinct 'rights on ' || c.oid::regclass) into part from pg_class c
-    where c.oid in (select k.oid from pg_class k where age(k.xmin) <= 0 and ${stillOpen('k.xmin', xid)} union select a.attrelid from pg_attribute a where age(a.xmin) <= 0 and ${stillOpen('a.xmin', xid)})
+const foreignRights = (
+  { columnGrants }: Walls,
+  xid: string,
+): string => `select array_agg(distinct 'rights on ' || c.oid::regclass) into part from pg_class c
+    where c.oid in (select k.oid from pg_class k where age(k.xmin) <= 0 and ${stillOpen('k.xmin', xid)}
+        ${columnGrants ? `union select a.attrelid from pg_attribute a where age(a.xmin) <= 0 and ${stillOpen('a.xmin', xid)}` : ''})
       and c.relkind not in ('i', 'I', 't') and not coalesce(c.relnamespace = any (own_oids), false)
       and not exists (select from pg_locks l where l.pid = pg_backend_pid() and l.relation = c.oid and l.mode <> 'AccessShareLock');
   escaped := escaped || coalesce(part, '{}');`;
@@ -138,18 +147,18 @@ const foreignTypes = (xid: string): string => `select array_agg(distinct 'type '
 /** Names in a refusal. */
 const MOST_NAMES = 20;
 
-export const LOCKS_DECLARE = 'me int := pg_backend_pid(); touched oid[]; suspect boolean; running xid[];';
+export const LOCKS_DECLARE = 'me int := pg_backend_pid(); touched oid[]; objects boolean; in_progress xid[];';
 /** Declarations for `locksSql` and `wallsSql`. */
 export const wallsDeclare = (walls: Walls): string =>
-  `${LOCKS_DECLARE} home oid[]; before bigint[] := ${walls.counters === undefined ? countersSql(walls) : `${literal(walls.counters)}::bigint[]`};`;
+  `${LOCKS_DECLARE} home oid[]; relations boolean; before bigint[] := ${walls.counters === undefined ? countersSql(walls) : `${literal(walls.counters)}::bigint[]`};`;
 
-/** One look at the locks: what this session holds, and which other transactions are in progress (`running`). */
+/** One look at the locks: what this session holds, and which other transactions are in progress (`in_progress`). */
 export const locksSql = (walls: Pick<Walls, 'ownSchemas'>): string =>
   `select array_agg(relation) filter (where pid = me and locktype = 'relation' and relation >= ${FIRST_NORMAL_OID}),
     coalesce(bool_or(pid = me and mode not in ('AccessShareLock', 'SIReadLock') and (locktype = 'object' and classid = any ('{${lockedClasses(walls)}}'::oid[])
-      or locktype = 'relation' and database <> 0 and relation < ${FIRST_NORMAL_OID} and relation <> all ('{${Object.values(OFTEN_LOCKED)}}'::oid[]))), false),
+      or locktype = 'relation' and relation = any ('{${Object.values(BY_HAND)}}'::oid[]))), false),
     coalesce(array_agg(transactionid) filter (where pid <> me and locktype = 'transactionid' and mode = 'ExclusiveLock'), '{}')
-    into touched, suspect, running from pg_locks;`;
+    into touched, objects, in_progress from pg_locks;`;
 
 /**
  * Statements of a DO block, behind `locksSql`, that refuse what was touched outside: FL002 names it, FL004 asks the caller to look up first
@@ -160,60 +169,61 @@ export const locksSql = (walls: Pick<Walls, 'ownSchemas'>): string =>
  * @param recorded a table that was written since: what its triggers have set off is looked at too
  */
 export function wallsSql(walls: Walls, recorded?: string): string {
-  const suspicious = [
-    'suspect',
-    walls.ownSchemas &&
-      'exists (select from unnest(touched) t (relation) where coalesce((select c.relnamespace from pg_class c where c.oid = t.relation), 0) <> all (home))',
-    `${countersSql(walls)} <> before`,
-    `not current_setting('track_counts')::boolean`,
-    recorded && `(select relhastriggers or relhasrules from pg_class where oid = to_regclass(${literal(recorded)}))`,
-  ].filter(Boolean);
-  const sure = walls.grants || walls.types || walls.gone?.length;
-  return `home := array[${PG_TOAST}, ${(walls.ownSchemas ?? []).map((schema) => `to_regnamespace(${literal(ident(schema))})::oid, `).join('')} pg_my_temp_schema()];
-  if ${sure ? 'true' : suspicious.join(' or ')} then execute replace(${literal(closerLook(walls))}, ${literal(BEFORE)}, before::text); end if;`;
+  const home = (walls.ownSchemas ?? []).map((schema) => `to_regnamespace(${literal(ident(schema))})::oid`);
+  const written = recorded ? `or (select relhastriggers or relhasrules from pg_class where oid = to_regclass(${literal(recorded)}))` : '';
+  const relations = `objects or exists (select from unnest(touched) t (relation) where coalesce((select c.relnamespace from pg_class c where c.oid = t.relation), 0) <> all (home)) ${written}`;
+  const asked = walls.grants || walls.types || walls.gone?.length;
+  return `home := array[${[PG_TOAST, ...home, 'pg_my_temp_schema()']}];
+  relations := ${walls.ownSchemas === undefined ? 'objects' : relations};
+  if relations or ${asked ? 'true' : `${countersSql(walls)} <> before or ${BLIND}`} then
+    execute replace(replace(${literal(closerLook(walls))}, ${literal(BEFORE)}, before::text), ${literal(LOCKED)}, relations::text);
+  end if;`;
 }
 
 /** The system's own relations have smaller ones. https://github.com/postgres/postgres/blob/master/src/include/access/transam.h */
 const FIRST_NORMAL_OID = 16384;
 /** Schema of every TOAST table but those of temporary tables. */
 const PG_TOAST = 99;
-/** Where the counters go into the closer look. */
+/** Where the closer look is told the counters, and whether a lock is suspicious. */
 const BEFORE = '@before@';
+const LOCKED = '@locked@';
+/** The server does not count: every catalog has to be read. */
+const BLIND = `not current_setting('track_counts')::boolean`;
 
 /** Names what was touched outside, if anything was. A function body, so that it is parsed only when it is needed. */
 function closerLook(walls: Walls): string {
-  const catalogs = watched(walls);
   const entire = walls.ownSchemas === undefined;
-  const rest = `[${catalogs.length + 1}:]`;
-  const blind = `not current_setting('track_counts')::boolean`;
+  const rest = `[${watched(walls).length + 1}:]`;
   const sharedNames = walls.shared.map((it) => it.object);
   const relations = `select escaped || coalesce(array_agg(format('%I.%I (%s)', nspname, relname, (${textList(LOCKS)})[rank])) filter (where oid is not null), '{}'), look or coalesce(bool_or(oid is null), false)
     into escaped, look from (${foreignRelations(walls)}) f;`;
   return `do $walls$
-declare escaped text[] := '{}'; look boolean := false; part text[]; hit int; own_oids oid[]; seen bigint[]; before bigint[] := '${BEFORE}'; xid bigint := pg_current_xact_id()::text::bigint;
+declare escaped text[] := '{}'; look boolean := false; part text[]; one jsonb; own_oids oid[]; seen bigint[]; before bigint[] := '${BEFORE}'; xid bigint := pg_current_xact_id()::text::bigint;
 begin
   -- Names print in full, and no object of the migration's own making stands for one of the server's
   perform set_config('search_path', 'pg_catalog, pg_temp', true);
   own_oids := ${oursSql(walls)};
-  select coalesce(array_agg(type || ' ' || identity) filter (where identity is not null), '{}'), coalesce(bool_or(identity is null), false) into escaped, look from (${foreignObjects(walls, 'own_oids')}) f;
+  if ${LOCKED} then
+    select coalesce(array_agg(type || ' ' || identity) filter (where identity is not null), '{}'), coalesce(bool_or(identity is null), false) into escaped, look from (${foreignObjects(walls, 'own_oids')}) f;
+  end if;
   seen := ${countersSql(walls)};
-  if seen <> before or ${blind} then
-    for hit in select i from unnest(seen, before) with ordinality u (a, b, i) where (a is distinct from b or ${blind}) and i <= ${catalogs.length} loop
+  if seen <> before or ${BLIND} then
+    for one in select c.spec from unnest(seen, before) with ordinality u (a, b, i), jsonb_array_elements(${literal(watchedJson(walls))}) with ordinality c (spec, i)
+      where c.i = u.i and (a is distinct from b or ${BLIND}) loop
       begin
-        execute format(${literal(ROWS_OF_OURS)}, (${textList(catalogs.map(labelOf))})[hit], (${textList(catalogs.map((it) => it.name))})[hit], (${textList(catalogs.map(insideOf))})[hit])
-          into part using own_oids, xid, ${entire};
+        execute format(${literal(ROWS_OF_OURS)}, coalesce(one ->> 2, format(${literal(NAME)}, one ->> 0)), (one ->> 0)::oid::regclass, one ->> 1) into part using own_oids, xid, ${entire};
       exception when insufficient_privilege then
-        part := array['rows of ' || (${textList(catalogs.map((it) => it.name))})[hit]];
+        part := array['rows of ' || (one ->> 0)::oid::regclass];
       end;
       escaped := escaped || coalesce(part, '{}');
     end loop;
-    look := look or seen${rest} <> before${rest};
+    look := look or seen${rest} <> before${rest} or ${BLIND};
   end if;
-  ${walls.grants && !entire ? foreignRights('xid') : ''}
+  ${walls.grants && !entire ? foreignRights(walls, 'xid') : ''}
   ${walls.types && !entire ? foreignTypes('xid') : ''}
   ${walls.gone?.length ? `escaped := escaped || ${textList(walls.gone)};` : ''}
   ${sharedNames.length ? `escaped := array(select e from unnest(escaped) e where regexp_replace(e, ' \\((dropped|moved)\\)$', '') <> all (${textList(sharedNames)}));` : ''}
-  ${entire ? '' : relations}
+  ${entire ? '' : `if ${LOCKED} then ${relations} end if;`}
   ${walls.gone ? '' : `if look then raise exception 'gone' using errcode = 'FL004'; end if;`}
   if cardinality(escaped) > 0 then
     escaped := array(select distinct e from unnest(escaped) e order by e);
@@ -243,14 +253,14 @@ export function goneSql(walls: Walls): string {
       ? ''
       : `select 1259, l.relation, c.oid is not null from pg_locks l left join pg_class c on c.oid = l.relation, now
           where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.database <> 0 and (c.oid is null or moved and l.mode = 'AccessExclusiveLock' and c.relnamespace = any (ours)) union`;
-  return `with now as (select c[${n + losing.length + 1}] <> b[${n + losing.length + 1}] as moved, c, b, ours
+  return `with now as (select c[${n + losing.length + 1}] <> b[${n + losing.length + 1}] or ${BLIND} as moved, c, b, ours
       from (select ${countersSql(walls)} as c, ${literal(walls.counters ?? '{}')}::bigint[] as b, ${oursSql(walls)} as ours) s)
     select coalesce((select jsonb_agg(jsonb_build_object('classid', classid, 'objid', objid, 'moved', still)) from (${relations}
         select x.classid, x.objid, i.identity is not null from pg_locks x cross join lateral pg_identify_object(x.classid, x.objid, 0) i, now
           where x.pid = pg_backend_pid() and x.locktype = 'object' and x.mode <> 'AccessShareLock' and x.classid = any ('{${lockedClasses(walls)}}'::oid[])
             and (i.identity is null and x.classid <> all ('{${goWithRelation}}'::oid[]) or moved and ${objectInside(walls, 'now.ours')})) f (classid, objid, still)), '[]') as things,
       moved, array(select name from unnest(${textList(losing.map(({ name }) => name))}, c[${n + 1}:${n + losing.length}], b[${n + 1}:${n + losing.length}]) u (name, c, b)
-        where c <> b and has_table_privilege('pg_catalog.' || name, 'select')) as lost,
+        where (c <> b or ${BLIND}) and has_table_privilege('pg_catalog.' || name, 'select')) as lost,
       pg_current_xact_id()::text as xid, ours::text as ours from now`;
 }
 
@@ -261,7 +271,9 @@ export function goneOutsideSql(walls: Walls, { things, ours }: Gone): string {
       select x.classid, x.objid, x.moved, case x.classid when 1259 then '' else i.type || ' ' end || i.identity as name
       from (values ${things.map((it) => `(${it.classid}::oid, ${it.objid}::oid, ${it.moved})`).join(', ')}) x (classid, objid, moved)
       cross join lateral pg_identify_object(x.classid, x.objid, 0) i
-      where i.identity is not null and (x.classid <> ${CONSTRAINT} or i.type = 'domain constraint') and not ${objectInside(walls, `${literal(ours)}::oid[]`)}),
+      where i.identity is not null and (x.classid <> ${CONSTRAINT} or i.type = 'domain constraint') 
+        and not case x.classid when 1259 then (select coalesce(c.relnamespace = any (${literal(ours)}::oid[]), false) or n.nspname ~ '^pg_toast' from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = x.objid)
+          else ${objectInside(walls, `${literal(ours)}::oid[]`)} end),
     above as (
       select classid, objid, classid as c, objid as o from outside
       union select a.classid, a.objid, d.refclassid, d.refobjid from above a join pg_depend d on d.classid = a.c and d.objid = a.o and (d.deptype in ('a', 'i', 'e') or d.refclassid = 2615))
@@ -282,10 +294,13 @@ export interface Row {
 export function goingRowsSql(walls: Walls, { lost, moved, xid, ours }: Gone): string | undefined {
   const parts = unlocked(walls)
     .filter(({ name }) => (name === 'pg_type' ? moved : lost.includes(name)))
-    .map(
-      (catalog) => `select '${catalog.name}' as catalog, c.ctid::text as ctid, ${labelOf(catalog)} as name
-    from pg_catalog.${catalog.name} c, (select ${literal(ours)}::oid[] as ours, ${walls.ownSchemas === undefined} as entire) p
-    where c.xmax::text <> '0' and not ${insideOf(catalog)} and ${stillOpen('c.xmax', BigInt(xid).toString(), 'pg_current_xact_id()::text::bigint')}`,
+    .map((catalog) =>
+      rowsOutside(
+        walls,
+        catalog,
+        `${literal(ours)}::oid[]`,
+        `c.xmax::text <> '0' and ${stillOpen('c.xmax', BigInt(xid).toString(), 'pg_current_xact_id()::text::bigint')}`,
+      ),
     );
   return parts.length ? parts.join(' union all ') : undefined;
 }

@@ -24,6 +24,8 @@ export interface EscapeAttempt {
   readonly given?: string;
   /** The tenant's role. */
   readonly role?: string;
+  /** Where the tenant lives. @defaultValue schema */
+  readonly kind?: 'schema' | 'database';
   /** Not caught: SQL that answers true when it has happened. */
   readonly proof?: string;
   /** Not caught: refused all the same, but what it did stays. */
@@ -681,7 +683,9 @@ const moves: readonly EscapeAttempt[] = [
 const schemas: readonly EscapeAttempt[] = [
   sql('create-schema', 'creates a schema', 'create schema junk', 'schema junk'),
   sql('rename-schema', `renames another tenant's schema`, 'alter schema sibling rename to junk', 'schema junk'),
-  sql('rename-own-schema', 'renames the schema that it is in', 'alter schema acme rename to junk', 'schema junk'),
+  sql('rename-own-schema', 'renames the schema that it is in', 'alter schema acme rename to junk', 'does not exist', {
+    code: 'FLT_SQL_ERROR',
+  }),
   sql('alter-schema-owner', `gives another tenant's schema to another role`, 'alter schema sibling owner to keeper', 'schema sibling'),
   sql('drop-schema', `drops another tenant's schema`, 'drop schema unmanaged cascade', 'unmanaged'),
   sql('grant-schema', `grants a right on another tenant's schema`, 'grant usage on schema sibling to clerk', 'schema sibling'),
@@ -830,7 +834,7 @@ const cluster: readonly EscapeAttempt[] = [
     code: 'FLT_SQL_ERROR',
   }),
   sql('vacuum', 'vacuums the whole database', 'vacuum', 'VACUUM cannot run inside', { code: 'FLT_SQL_ERROR' }),
-  sql('reindex-database', 'rebuilds every index', 'reindex database', 'cannot run inside', { code: 'FLT_SQL_ERROR' }),
+  sql('reindex-schema', 'rebuilds every index of a schema', 'reindex schema sibling', 'cannot run inside', { code: 'FLT_SQL_ERROR' }),
 ];
 
 const locksAndReads: readonly EscapeAttempt[] = [
@@ -1147,6 +1151,16 @@ const wrapped: readonly EscapeAttempt[] = [
     ['set search_path to sibling', `insert into people (id, name) values (99, 'x')`],
     SIBLING,
   ),
+  outside(
+    'trigger-history',
+    `writes through a trigger on Knex's history table, which fires when the migration is recorded`,
+    'select 1',
+    'public.audit',
+    {
+      given: `create function acme.reach() returns trigger language plpgsql as $$ begin insert into public.audit (id, note) values (99, 'x'); return new; end $$;
+      create trigger reach after insert on acme.knex_migrations for each row execute function acme.reach();`,
+    },
+  ),
   outside('do', 'writes in a DO block', `do $$ begin update sibling.people set n = 1; end $$`, SIBLING),
   outside('function', 'writes through a function that it selects', 'select reach()', SIBLING, { given: REACH }),
   outside('drop', 'drops a table elsewhere', 'drop table sibling.notes', 'sibling.notes'),
@@ -1248,6 +1262,26 @@ const wrapped: readonly EscapeAttempt[] = [
   ),
 ];
 
+/** Where the whole database is the tenant's, what is the server's is not. */
+const ofDatabases: readonly EscapeAttempt[] = (
+  [
+    ['create-role', 'creates a role', 'create role junk', 'role junk'],
+    ['drop-role', 'drops a role', 'drop role crew', 'role crew'],
+    ['grant-role', 'makes a role a member of another', 'grant keeper to clerk', 'keeper'],
+    ['revoke-role', 'takes a membership away', 'revoke crew from clerk', 'crew'],
+    ['role-setting', 'changes a setting of a role', `alter role clerk set statement_timeout = '1s'`, 'clerk'],
+    ['role-setting-reset', 'resets a setting of a role', 'alter role clerk reset work_mem', 'clerk'],
+    ['comment-role', 'comments on a role', `comment on role clerk is 'junk'`, 'role clerk'],
+    ['setting', 'changes a setting of another database', `alter database postgres set work_mem = '7MB'`, 'database'],
+    ['grant', 'grants a right on another database', 'grant create on database postgres to clerk', 'database postgres'],
+    ['rename', 'renames another database', 'alter database template1 rename to junk', 'database junk'],
+    ['parameter', 'grants a right on a parameter of the server', 'grant set on parameter log_statement to clerk', 'log_statement'],
+    ['replication-origin', 'creates a replication origin', `select pg_replication_origin_create('junk')`, 'junk'],
+  ] as const
+).map(([id, title, statement, names]) =>
+  sql(`database-${id}`, `${title}, from a database of its own`, statement, names, { kind: 'database' }),
+);
+
 export const ATTEMPTS: readonly EscapeAttempt[] = [
   ...rows,
   ...paths,
@@ -1267,4 +1301,5 @@ export const ATTEMPTS: readonly EscapeAttempt[] = [
   ...beyond,
   ...bare,
   ...wrapped,
+  ...ofDatabases,
 ];

@@ -45,6 +45,8 @@ export const CLUSTER = `
   grant crew to clerk;
   create role tenant_role nologin;
 `;
+/** Puts right what a migration has changed that was allowed to. */
+export const CLUSTER_AGAIN = `drop role if exists junk; alter role clerk set work_mem = '5MB'; grant crew to clerk;`;
 export const CLUSTER_ROLES = ['keeper', 'clerk', 'crew', 'tenant_role'] as const;
 
 /** What stands beside the tenants in their database, once they have been migrated. */
@@ -73,54 +75,38 @@ export const BESIDES = `
   alter schema acme owner to tenant_role; alter table acme.people owner to tenant_role; alter table acme.notes owner to tenant_role;
 `;
 
-/** Columns that the server counts up by itself, rolled back or not. */
-const RESTLESS: Readonly<Record<string, readonly string[]>> = {
-  pg_class: [
-    'relpages',
-    'reltuples',
-    'relallvisible',
-    'relallfrozen',
-    'relhasindex',
-    'relhasrules',
-    'relhastriggers',
-    'relfrozenxid',
-    'relminmxid',
-  ],
-  pg_database: ['datfrozenxid', 'datminmxid'],
-};
 /** Flotilla's own record of a tenant, which grows with each attempt; the tables themselves are in the catalog. */
 const BOOKKEEPING = /^(flotilla_ledger|flotilla_step|knex_migrations_lock)$/;
 
 /**
- * Builds the question once, on the tenants' template. Its answer tells for each catalog of the server and for each table and sequence there is
- * a hash of all rows.
+ * Builds the question once, on a template. Its answer tells for each catalog of the server, and for each table there is, a hash of all row
+ * versions by place and transaction: what was rolled back leaves none. Sequences are in no transaction, so theirs is of what they hold.
+ * @param own the tenant's schema
  */
-export async function everythingIn(url: string): Promise<string> {
-  const catalogs = await query<{ name: string }>(
-    url,
-    `select relname as name from pg_class where relkind = 'r' and relnamespace = 'pg_catalog'::regnamespace and relname !~ '^pg_statistic(_ext_data)?$' order by 1`,
-  );
+export async function everythingIn(url: string, own: string): Promise<string> {
   const relations = await query<{ schema: string; name: string; kind: string; at: string }>(
     url,
     `select n.nspname as schema, c.relname as name, c.relkind as kind, format('%I.%I', n.nspname, c.relname) as at from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'm', 'S') and n.nspname !~ '^(pg_|information_schema)' order by 1, 2`,
+     where c.relkind in ('r', 'm', 'S') and n.nspname !~ '^(pg_toast|pg_temp|information_schema)' and c.relname !~ '^pg_statistic(_ext_data)?$' order by 1, 2`,
   );
   const hash = (name: string, at: string, row: string) =>
-    `select ${quote(name)} as what, count(*) || ' ' || coalesce(sum(hashtextextended(${row}, 0)), 0) as hash from ${at} t`;
-  const parts = [
-    ...catalogs.map(({ name }) => {
-      const restless = RESTLESS[name];
-      return hash(name, `pg_catalog.${name}`, restless ? `(to_jsonb(t) - array[${restless.map(quote)}])::text` : 't::text');
-    }),
+    `select ${quote(name)} as what, count(*) || ' ' || coalesce(sum(${row}), 0) as hash from ${at} t`;
+  const text = (of: string) => `hashtextextended(${of}, 0)`;
+  return [
     ...relations
-      .filter(({ schema, name, kind }) => schema !== 'acme' || !(BOOKKEEPING.test(name) || kind === 'S'))
-      .map(({ at, kind }) => hash(at, at, kind === 'S' ? `last_value || ' ' || is_called` : 't::text')),
-    hash('files', `pg_file_settings`, `name || ' ' || setting`),
-    hash('prepared transactions', 'pg_prepared_xacts', 'gid'),
-    hash('replication slots', 'pg_replication_slots', 'slot_name::text'),
-    hash('advisory locks', `(select * from pg_locks where locktype = 'advisory')`, 'pid::text'),
-  ];
-  return parts.join('\nunion all ');
+      .filter(({ schema, name, kind }) => schema !== own || !(BOOKKEEPING.test(name) || kind === 'S'))
+      .map(({ schema, name, at, kind }) =>
+        hash(
+          schema === 'pg_catalog' ? name : at,
+          at,
+          kind === 'S' ? text(`last_value || ' ' || is_called`) : 'hashtidextended(t.ctid, t.xmin::text::bigint)',
+        ),
+      ),
+    hash('files', `pg_file_settings`, text(`name || ' ' || setting`)),
+    hash('prepared transactions', 'pg_prepared_xacts', text('gid')),
+    hash('replication slots', 'pg_replication_slots', text('slot_name::text')),
+    hash('advisory locks', `(select * from pg_locks where locktype = 'advisory')`, 'pid'),
+  ].join(' union all ');
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
