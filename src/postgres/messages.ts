@@ -6,11 +6,12 @@
  */
 
 import type { TenantRef } from '../domain/tenant.js';
+import { countersSql } from './catalogs.js';
 import type { HistoryNames } from './contract.js';
 import { fenceKey, tenantKey } from './keys.js';
 import { bookkeeping, LEDGER } from './ledger.js';
-import { ident, literal } from './quote.js';
-import { countersSql, LOCKS_DECLARE, locksSql, type Walls, wallsDeclare, wallsSql } from './walls.js';
+import { doBlock, ident, literal } from './quote.js';
+import { LOCKS_DECLARE, locksSql, type Walls, wallsDeclare, wallsSql } from './walls.js';
 
 export interface SessionSettings {
   readonly tenant: TenantRef;
@@ -55,8 +56,7 @@ const low = (xid: string): string => `${xid}::text::bigint % 4294967296`;
  */
 function readState(s: SessionSettings, tryLock: string): string {
   const { schema, history, lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `do $flotilla$
-declare has_ledger boolean; has_history boolean; mine bigint; state jsonb := '{}'; part jsonb;
+  return `${doBlock(`declare has_ledger boolean; has_history boolean; mine bigint; state jsonb := '{}'; part jsonb;
 begin
   if to_regnamespace(${literal(ident(schema))}) is null then perform set_config('${STATE}', '{"missing": true}', false); return; end if;
   if not ${tryLock}(${tenantKey(schema)}) then perform set_config('${STATE}', '{"busy": true}', false); return; end if;
@@ -83,7 +83,7 @@ begin
     state := state || part;
   end if;
   perform set_config('${STATE}', (state || jsonb_build_object('hasLedger', has_ledger, 'hasHistory', has_history))::text, false);
-end $flotilla$;
+end`)}
 select current_setting('${STATE}') as state, pg_backend_pid() as pid, pg_current_xact_id()::text as xid, ${countersSql(s)}::text as counters;`;
 }
 
@@ -106,7 +106,7 @@ const fenceIs = (ledger: string, fence: number): string =>
 export function bumpFence(s: SessionSettings, fleet: string, rollout: string, known: number | undefined): string {
   const { schema, ledger } = bookkeeping(s.tenant, s.names);
   return `${CLEAN} begin; ${settings(s, true)}
-do $flotilla$ begin
+${doBlock(`begin
   perform pg_advisory_xact_lock(${fenceKey(schema)});
   if to_regclass(${literal(ledger)}) is null then perform set_config('${STATE}', '', false); return; end if;
   if (select tenant from ${ledger} where kind = 'identity' order by id desc limit 1) <> ${literal(s.tenant.id)} then perform set_config('${STATE}', '', false); return; end if;
@@ -114,7 +114,7 @@ do $flotilla$ begin
   insert into ${ledger} (kind, tenant, fleet, rollout, fence)
     select 'fence', ${literal(s.tenant.id)}, ${literal(fleet)}, ${literal(rollout)}, coalesce(max(fence), 0) + 1 from ${ledger};
   perform set_config('${STATE}', (select max(fence)::text from ${ledger}), false);
-end $flotilla$;
+end`)}
 select nullif(current_setting('${STATE}'), '') as fence; commit;`;
 }
 
@@ -170,8 +170,7 @@ export function closeTransaction(s: SessionSettings, facts: ClosingFacts, xid: s
   // Which transactions are in progress is asked after our newest id is known: none below it can be missed
   const counter = '(own + coalesce((newest - own % 4294967296 + 4294967296) % 4294967296, 0) + 1)::text::xid8';
   return `set constraints all immediate; close all; ${asWeBegan(s)}
-do $flotilla$
-declare ${wallsDeclare(walls)} newest bigint; own bigint := pg_current_xact_id()::text::bigint;
+${doBlock(`declare ${wallsDeclare(walls)} newest bigint; own bigint := pg_current_xact_id()::text::bigint;
 begin
   if own <> ${BigInt(xid)} then raise exception 'stray' using errcode = 'FL003'; end if;
   ${recordHistory(s, facts)}
@@ -179,7 +178,7 @@ begin
   ${fenceIs(ledger, facts.fenceSeen)}
   ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'in_progress' })}
   ${wallsSql(walls, ledger)}
-end $flotilla$;
+end`)}
 commit;`;
 }
 
@@ -207,14 +206,13 @@ function stillHeld(s: SessionSettings, hold: Hold): string {
 /** Begins a migration outside a transaction: commits the intent and Knex's lock row, so that a stray CLI stays out while it runs. Creates the journal when it is the tenant's first. */
 export function commitIntent(s: SessionSettings, facts: ClosingFacts): string {
   const { lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `do $flotilla$
-declare ${LOCKS_DECLARE}
+  return `${doBlock(`declare ${LOCKS_DECLARE}
 begin
   ${fenceIs(ledger, facts.fenceSeen)}
   ${locksSql(s)}
   insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, batch, actor, xid, running)
     values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), in_progress);
-end $flotilla$;
+end`)}
 create table if not exists ${step} (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
@@ -235,17 +233,16 @@ select key, occurrence, state, statement, result from ${step} where migration = 
 
 /** The start of a transaction between two statements of the file, behind its BEGIN: answers the counters to compare with. */
 export const startStep = (s: SessionSettings, hold: Hold): string =>
-  `do $flotilla$ begin ${sameBackend(hold)} end $flotilla$; select ${countersSql(s)}::text as counters;`;
+  `${doBlock(`begin ${sameBackend(hold)} end`)} select ${countersSql(s)}::text as counters;`;
 
 /** Ends it: `write` (SQL that keeps the journal), walls, hold. COMMIT is the caller's. */
 export const closeStep = (s: SessionSettings, hold: Hold, walls: Walls | undefined, write: string): string =>
   `${walls ? 'set constraints all immediate;' : ''} ${asWeBegan(s)} ${write}
-do $flotilla$
-${walls ? `declare ${wallsDeclare(walls)}` : ''}
+${doBlock(`${walls ? `declare ${wallsDeclare(walls)}` : ''}
 begin
   ${walls ? `${locksSql(walls)} ${wallsSql(walls)}` : ''}
   ${stillHeld(s, hold)}
-end $flotilla$;`;
+end`)}`;
 
 /**
  * Closes a migration outside a transaction: hold, history, ledger, journal emptied and Knex's row freed in one transaction; then the lock.
@@ -258,8 +255,7 @@ export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold
       and id > coalesce((select max(id) from ${ledger} where migration = ${literal(facts.migration)} and kind in ('applied', 'reverted')), 0) order by id limit 1)`;
   const ours = `array(select xid::xid from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}')`;
   return `begin; ${asWeBegan(s)}
-do $flotilla$
-declare ${wallsDeclare(walls)} newest bigint;
+${doBlock(`declare ${wallsDeclare(walls)} newest bigint;
 begin
   ${stillHeld(s, hold)}
   ${recordHistory(s, facts)}
@@ -268,7 +264,7 @@ begin
   update ${lock} set is_locked = 0;
   ${locksSql(walls)}
   ${wallsSql(walls)}
-end $flotilla$;
+end`)}
 commit; select pg_advisory_unlock(${tenantKey(schema)});`;
 }
 

@@ -23,9 +23,7 @@ import {
   watchedJson,
 } from './catalogs.js';
 import { LEDGER } from './ledger.js';
-import { ident, literal } from './quote.js';
-
-export { countersSql };
+import { doBlock, ident, literal } from './quote.js';
 
 export interface Walls {
   /** Schemas whose objects may be touched; undefined: the whole database is the tenant's. */
@@ -171,7 +169,7 @@ export const locksSql = (walls: Pick<Walls, 'ownSchemas'>): string =>
 export function wallsSql(walls: Walls, recorded?: string): string {
   const home = (walls.ownSchemas ?? []).map((schema) => `to_regnamespace(${literal(ident(schema))})::oid`);
   const written = recorded ? `or (select relhastriggers or relhasrules from pg_class where oid = to_regclass(${literal(recorded)}))` : '';
-  const relations = `objects or exists (select from unnest(touched) t (relation) where coalesce((select c.relnamespace from pg_class c where c.oid = t.relation), 0) <> all (home)) ${written}`;
+  const relations = `objects or exists (select from unnest(touched) t (relation) where not coalesce((select c.relnamespace from pg_class c where c.oid = t.relation) = any (home), false)) ${written}`;
   const asked = walls.grants || walls.types || walls.gone?.length;
   return `home := array[${[PG_TOAST, ...home, 'pg_my_temp_schema()']}];
   relations := ${walls.ownSchemas === undefined ? 'objects' : relations};
@@ -197,8 +195,7 @@ function closerLook(walls: Walls): string {
   const sharedNames = walls.shared.map((it) => it.object);
   const relations = `select escaped || coalesce(array_agg(format('%I.%I (%s)', nspname, relname, (${textList(LOCKS)})[rank])) filter (where oid is not null), '{}'), look or coalesce(bool_or(oid is null), false)
     into escaped, look from (${foreignRelations(walls)}) f;`;
-  return `do $walls$
-declare escaped text[] := '{}'; look boolean := false; part text[]; one jsonb; own_oids oid[]; seen bigint[]; before bigint[] := '${BEFORE}'; xid bigint := pg_current_xact_id()::text::bigint;
+  return doBlock(`declare escaped text[] := '{}'; look boolean := false; part text[]; one jsonb; own_oids oid[]; seen bigint[]; before bigint[] := '${BEFORE}'; xid bigint := pg_current_xact_id()::text::bigint;
 begin
   -- Names print in full, and no object of the migration's own making stands for one of the server's
   perform set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -229,7 +226,7 @@ begin
     escaped := array(select distinct e from unnest(escaped) e order by e);
     raise exception '%', array_to_string(escaped[:${MOST_NAMES}], '; ') || case when cardinality(escaped) > ${MOST_NAMES} then '; and ' || cardinality(escaped) - ${MOST_NAMES} || ' more' else '' end using errcode = 'FL002';
   end if;
-end $walls$`;
+end`);
 }
 
 /** What is gone from where it was, asked of our own session. */
@@ -271,7 +268,7 @@ export function goneOutsideSql(walls: Walls, { things, ours }: Gone): string {
       select x.classid, x.objid, x.moved, case x.classid when 1259 then '' else i.type || ' ' end || i.identity as name
       from (values ${things.map((it) => `(${it.classid}::oid, ${it.objid}::oid, ${it.moved})`).join(', ')}) x (classid, objid, moved)
       cross join lateral pg_identify_object(x.classid, x.objid, 0) i
-      where i.identity is not null and (x.classid <> ${CONSTRAINT} or i.type = 'domain constraint') 
+      where i.identity is not null and (x.classid <> ${CONSTRAINT} or i.type = 'domain constraint')
         and not case x.classid when 1259 then (select coalesce(c.relnamespace = any (${literal(ours)}::oid[]), false) or n.nspname ~ '^pg_toast' from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = x.objid)
           else ${objectInside(walls, `${literal(ours)}::oid[]`)} end),
     above as (
