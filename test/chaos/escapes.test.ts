@@ -117,7 +117,7 @@ describe('the walls stand', () => {
       ['table', 'create table public.junk (id int)'],
       ['function', 'create function public.junk() returns int language sql as $$ select 1 $$'],
       ['domain', 'create domain public.junk as int'],
-      ['moved', 'create type mood as enum ($$a$$); alter type mood set schema public'],
+      ['moved', 'create type humour as enum ($$a$$); alter type humour set schema public'],
       ['privileges', 'alter default privileges grant select on tables to clerk'],
       ['read', 'set role keeper; select * from sibling.people; reset role'],
     ])('which reaches elsewhere where it may: %s', async (id, sql) => {
