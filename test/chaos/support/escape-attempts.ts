@@ -501,6 +501,7 @@ const alters: readonly EscapeAttempt[] = [
     'sibling.one()',
   ),
   sql('rename-function', 'renames a function elsewhere', 'alter function sibling.one() rename to uno', 'sibling.uno()'),
+  sql('alter-function-owner', 'gives a function elsewhere to another role', 'alter function public.one() owner to keeper', 'public.one()'),
   sql('alter-operator', 'changes an operator elsewhere', 'alter operator public.=== (int, int) set (restrict = eqsel)', 'public.==='),
   sql(
     'alter-operator-family',
@@ -819,6 +820,12 @@ const cluster: readonly EscapeAttempt[] = [
     'create cast (public.mood as sibling.mood) with inout',
     'cast (public.mood AS sibling.mood)',
   ),
+  sql(
+    'transform',
+    'creates a transform of a type that is not its own',
+    'create transform for int language sql (from sql with function prsd_lextype(internal), to sql with function int4recv(internal))',
+    'transform',
+  ),
   sql('language', 'creates a language', 'create language junk handler plpgsql_call_handler', 'language junk'),
   sql(
     'access-method',
@@ -999,7 +1006,7 @@ const connections: readonly EscapeAttempt[] = [
       'opens a connection of its own with pg',
       `const { Client } = require(${packageAt('pg')}); const c = new Client('{{url}}'); await c.connect(); await c.query("update sibling.people set n = 77"); await c.end();`,
     ),
-    'a file is a program: what it opens by itself is not seen; the worker gives it no credential',
+    'a file is a program in the process of the worker: what it opens by itself, with a credential that it finds, is not seen',
     `select bool_and(n = 77) from sibling.people`,
   ),
   unseen(
@@ -1008,7 +1015,7 @@ const connections: readonly EscapeAttempt[] = [
       'opens a connection of its own with Knex',
       `const own = require(${packageAt('knex')})({ client: 'pg', connection: '{{url}}' }); await own.raw("update sibling.people set n = 78"); await own.destroy();`,
     ),
-    'as above',
+    'the same',
     `select bool_and(n = 78) from sibling.people`,
   ),
 ];
@@ -1279,7 +1286,7 @@ const ofDatabases: readonly EscapeAttempt[] = (
     ['replication-origin', 'creates a replication origin', `select pg_replication_origin_create('junk')`, 'junk'],
   ] as const
 ).map(([id, title, statement, names]) =>
-  sql(`database-${id}`, `${title}, from a database of its own`, statement, names, { kind: 'database' }),
+  sql(`own-database-${id}`, `${title}, from a database of its own`, statement, names, { kind: 'database' }),
 );
 
 export const ATTEMPTS: readonly EscapeAttempt[] = [
