@@ -1,6 +1,5 @@
 /** One migration up or down in one transaction: opening message, the migration, closing message. */
 
-import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
 import {
   type Attempt,
@@ -11,16 +10,17 @@ import {
   ensureBookkeeping,
   lines,
   type OpenRow,
+  ownSchemas,
   ownsFence,
   sessionSettings,
-  wallsOf,
 } from './attempt.js';
+import { refuseForeignSequences, refuseItsOwnEnd } from './before-sending.js';
 import type { MigrationRun, TenantSession } from './contract.js';
-import { lookUpDropped, mayDrop } from './dropped.js';
+import { wallsFor } from './dropped.js';
+import { Hints } from './hints.js';
 import type { TenantState } from './ledger.js';
 import type { ClosingFacts } from './messages.js';
 import { queryEach } from './query-each.js';
-import { statementsOf } from './statement.js';
 
 /** Thrown when the connection broke after COMMIT was sent: only the ledger knows. */
 export class CommitUnknown extends Error {
@@ -59,7 +59,7 @@ export async function runAndCommit(
   attempt.inHand = migration.name;
   await ensureBookkeeping(attempt, session, state);
   const before = options.fingerprint ? await lines(attempt, session) : undefined;
-  let drops = attempt.checkDrops;
+  const hints = new Hints(ownSchemas(attempt));
   const { statements } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
     client: session.client,
     serverVersion: session.serverVersion,
@@ -67,9 +67,10 @@ export async function runAndCommit(
     tenantId: input.tenant.id,
     answerWithinMs: answerWithin(attempt),
     around: async ({ sql, index }, send) => {
-      drops ||= mayDrop(sql);
       input.onStep(`${migration.name}, statement ${index + 1}`);
+      await hints.read(sql);
       await refuseItsOwnEnd(attempt, sql);
+      await refuseForeignSequences(attempt, session, sql, hints);
       return send();
     },
   });
@@ -77,8 +78,7 @@ export async function runAndCommit(
   options.check?.(delta);
   const durationMs = performance.now() - started;
   const facts = closingFacts(attempt, state, migration, { statements, durationMs });
-  const walls = wallsOf(attempt, state.counters, drops);
-  if (drops) await lookUpDropped(attempt, session, walls);
+  const walls = await wallsFor(attempt, session, state.counters, hints);
   try {
     await queryEach(
       session.client,
@@ -93,19 +93,4 @@ export async function runAndCommit(
   attempt.progressed = true;
   ownsFence(attempt, facts.fence);
   return { name: migration.name, durationMs, statements, ...(delta ? { delta } : {}) };
-}
-
-const MAY_END = /\b(begin|commit|end|rollback|abort|start|prepare)\b/i;
-
-/** What has committed half of a migration could not be rolled back any more: such a statement is not sent. Savepoints are the migration's own affair. */
-async function refuseItsOwnEnd(attempt: Attempt, sql: string): Promise<void> {
-  if (!MAY_END.test(sql)) return;
-  const ends = (await statementsOf(sql))?.find(({ control }) => control && !['savepoint', 'release', 'rollbackTo'].includes(control));
-  if (!ends) return;
-  const { id } = attempt.input.tenant;
-  throw new FlotillaError(
-    'FLT_STRAY_TRANSACTION',
-    `${id}: ${attempt.inHand} sends ${ends.control!.toUpperCase()} inside the transaction that holds it; the statement was not sent.`,
-    { tenant: id, migration: attempt.inHand },
-  );
 }

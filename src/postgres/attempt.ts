@@ -6,6 +6,7 @@ import type { TenantRef } from '../domain/tenant.js';
 import type { MigrationEngine, MigrationFile } from '../engines/engine.js';
 import type { AttemptInput, Delta, HistoryNames, Hosts, TenantSession } from './contract.js';
 import { diffLines, readFingerprint } from './fingerprint.js';
+import type { Hints } from './hints.js';
 import { type createBookkeeping, identityRow, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
 import type { ClosingFacts, SessionSettings } from './messages.js';
 import type { Walls } from './walls.js';
@@ -39,8 +40,8 @@ export interface Attempt {
   committedFence: number | undefined;
   /** A migration of this attempt has committed: rows of this rollout are then our own. */
   progressed: boolean;
-  /** Look dropped objects up on a second connection before closing. */
-  checkDrops: boolean;
+  /** Look up on a second connection, before closing, what is gone. */
+  lookUp: boolean;
   /** The server has answered this attempt's opening message: when the connection breaks now, it is not because nobody is there. */
   answered: boolean;
   /** Connections lost after such an answer. */
@@ -52,7 +53,7 @@ export interface Attempt {
 }
 
 /** Schemas whose objects the tenant's migrations may touch; undefined: the whole database is its own. */
-function ownSchemas({ input, options }: Pick<Attempt, 'input' | 'options'>): readonly string[] | undefined {
+export function ownSchemas({ input, options }: Pick<Attempt, 'input' | 'options'>): readonly string[] | undefined {
   const { schema } = input.tenant;
   if (schema === undefined) return undefined;
   return [schema, ...(options.extensionSchemas ?? []), ...(options.history.schemaName ? [options.history.schemaName] : [])];
@@ -75,12 +76,15 @@ export function answerWithin({ input }: Attempt): number | undefined {
 const ON_THE_WAY_MS = 15_000;
 
 /** @param counters as they stood when the transaction began */
-export const wallsOf = (attempt: Attempt, counters: string, dropsChecked: boolean): Walls => ({
+export const wallsOf = (attempt: Attempt, counters: string | undefined, { grants, columnGrants, types }: Hints): Walls => ({
   ownSchemas: ownSchemas(attempt),
   historyTable: attempt.options.history.tableName,
   shared: attempt.options.shared ?? [],
   counters,
-  dropsChecked,
+  gone: undefined,
+  grants,
+  columnGrants,
+  types,
 });
 
 /** A condition that another moment may change. */

@@ -1,35 +1,40 @@
-/** What a transaction has dropped no longer has a name in it; a second connection still sees whose it was. */
+/** What a transaction has dropped or moved no longer has its name in it; a second connection still sees whose it was. */
 
-import { FlotillaError } from '../domain/errors.js';
-import type { Attempt } from './attempt.js';
+import type { Client } from 'pg';
+import { type Attempt, wallsOf } from './attempt.js';
 import type { TenantSession } from './contract.js';
-import { type Dropped, droppedOutsideSql, droppedSql, type Walls } from './walls.js';
+import type { Hints } from './hints.js';
+import { type Gone, goingRowsSql, goneOutsideSql, goneSql, type Row, seenRowsSql, type Walls } from './walls.js';
 
-/** Whether a text may drop something. A drop that hides in a function is found at the end, and costs another try. */
-export const mayDrop = (sql: string): boolean => /\bdrop\b/i.test(sql);
-
-/** @throws FLT_TENANT_ESCAPE naming what was dropped outside the tenant's schemas */
-export async function lookUpDropped(attempt: Attempt, session: TenantSession, walls: Walls): Promise<void> {
-  const { rows } = await session.client.query<Dropped>(droppedSql(walls));
-  if (rows.length === 0) return;
-  const outside = await attempt.options.hosts.withTenant(attempt.input.tenant, async ({ client }) => {
-    const found = await client.query<{ name: string }>(droppedOutsideSql(walls, rows));
-    return found.rows.map((row) => row.name);
-  });
-  if (outside.length) throw escaped(attempt, outside.join(BETWEEN));
+/**
+ * The walls for the end of a transaction. What is gone is looked up first where the texts say that there may be something.
+ * @param counters as they stood when the transaction began
+ */
+export async function wallsFor(attempt: Attempt, session: TenantSession, counters: string, hints: Hints): Promise<Walls> {
+  const walls = wallsOf(attempt, counters, hints);
+  return attempt.lookUp || hints.lookUp ? { ...walls, gone: await goneOutside(attempt, session, walls) } : walls;
 }
 
-/** How the server separates what it names. */
-export const BETWEEN = '; ';
+/** What was dropped outside, or moved in from there. */
+async function goneOutside(attempt: Attempt, { client }: TenantSession, walls: Walls): Promise<readonly string[]> {
+  const gone = (await client.query<Gone>(goneSql(walls))).rows[0]!;
+  const going = goingRowsSql(walls, gone);
+  if (gone.things.length === 0 && !going) return [];
+  return attempt.options.hosts.withTenant(attempt.input.tenant, async ({ client: other }) => {
+    const things = gone.things.length ? (await other.query<{ name: string }>(goneOutsideSql(walls, gone))).rows : [];
+    const rows = going ? (await other.query<Row>(going)).rows : [];
+    return [...things.map(({ name }) => name), ...(await ours(rows))];
 
-/** Names what was touched, and the line of the config that would allow the first of it. */
-export function escaped(attempt: Attempt, objects: string): FlotillaError {
-  const [, object, mode] = /^(.+?)(?: \(([A-Z ]+|dropped)\))?$/.exec(objects.split(BETWEEN)[0]!)!;
-  const line = `shared: [{ object: ${JSON.stringify(object)}, maxLock: '${mode === undefined || mode === 'dropped' ? 'ACCESS EXCLUSIVE' : mode}' }]`;
-  const { id } = attempt.input.tenant;
-  return new FlotillaError(
-    'FLT_TENANT_ESCAPE',
-    `${id}: ${attempt.inHand} touched ${objects} outside its schema and was rolled back. If migrations may touch it, add to the config: ${line}.`,
-    { tenant: id, migration: attempt.inHand, objects },
-  );
+    /** Others delete rows too: those are ours that we see no more while everybody else still does. */
+    async function ours(candidates: readonly Row[]): Promise<readonly string[]> {
+      if (candidates.length === 0) return [];
+      const seenBy = async (whom: Client) =>
+        new Set((await whom.query<Omit<Row, 'name'>>(seenRowsSql(candidates))).rows.map(({ catalog, ctid }) => catalog + ctid));
+      const here = await seenBy(client);
+      const there = await seenBy(other);
+      return candidates
+        .filter(({ catalog, ctid }) => there.has(catalog + ctid) && !here.has(catalog + ctid))
+        .map(({ name }) => `${name} (${gone.moved ? 'moved' : 'dropped'})`);
+    }
+  });
 }

@@ -5,13 +5,13 @@
  * that we began on, FL006 Knex's lock row is not ours any more.
  */
 
-import { randomBytes } from 'node:crypto';
 import type { TenantRef } from '../domain/tenant.js';
+import { countersSql } from './catalogs.js';
 import type { HistoryNames } from './contract.js';
 import { fenceKey, tenantKey } from './keys.js';
 import { bookkeeping, LEDGER } from './ledger.js';
-import { ident, literal } from './quote.js';
-import { countersSql, locksSql, WALLS_DECLARE, type Walls, wallsSql } from './walls.js';
+import { doBlock, ident, literal } from './quote.js';
+import { LOCKS_DECLARE, locksSql, type Walls, wallsDeclare, wallsSql } from './walls.js';
 
 export interface SessionSettings {
   readonly tenant: TenantRef;
@@ -42,8 +42,6 @@ export const CLEAN =
   'begin; set session authorization default; reset role; reset all; close all; unlisten *; deallocate all; select pg_advisory_unlock_all(); discard temp; discard sequences; commit;';
 
 const STATE = 'flotilla.state';
-/** Quotes the body of a DO block. Names and texts inside may hold anything but what nobody can foresee. */
-const BODY = `$flotilla_${randomBytes(8).toString('hex')}$`;
 /** A 64-bit id as the 32 bits that xmin has. */
 const low = (xid: string): string => `${xid}::text::bigint % 4294967296`;
 
@@ -58,8 +56,7 @@ const low = (xid: string): string => `${xid}::text::bigint % 4294967296`;
  */
 function readState(s: SessionSettings, tryLock: string): string {
   const { schema, history, lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `do ${BODY}
-declare has_ledger boolean; has_history boolean; mine bigint; state jsonb := '{}'; part jsonb;
+  return `${doBlock(`declare has_ledger boolean; has_history boolean; mine bigint; state jsonb := '{}'; part jsonb;
 begin
   if to_regnamespace(${literal(ident(schema))}) is null then perform set_config('${STATE}', '{"missing": true}', false); return; end if;
   if not ${tryLock}(${tenantKey(schema)}) then perform set_config('${STATE}', '{"busy": true}', false); return; end if;
@@ -86,7 +83,7 @@ begin
     state := state || part;
   end if;
   perform set_config('${STATE}', (state || jsonb_build_object('hasLedger', has_ledger, 'hasHistory', has_history))::text, false);
-end ${BODY};
+end`)}
 select current_setting('${STATE}') as state, pg_backend_pid() as pid, pg_current_xact_id()::text as xid, ${countersSql(s)}::text as counters;`;
 }
 
@@ -109,7 +106,7 @@ const fenceIs = (ledger: string, fence: number): string =>
 export function bumpFence(s: SessionSettings, fleet: string, rollout: string, known: number | undefined): string {
   const { schema, ledger } = bookkeeping(s.tenant, s.names);
   return `${CLEAN} begin; ${settings(s, true)}
-do ${BODY} begin
+${doBlock(`begin
   perform pg_advisory_xact_lock(${fenceKey(schema)});
   if to_regclass(${literal(ledger)}) is null then perform set_config('${STATE}', '', false); return; end if;
   if (select tenant from ${ledger} where kind = 'identity' order by id desc limit 1) <> ${literal(s.tenant.id)} then perform set_config('${STATE}', '', false); return; end if;
@@ -117,7 +114,7 @@ do ${BODY} begin
   insert into ${ledger} (kind, tenant, fleet, rollout, fence)
     select 'fence', ${literal(s.tenant.id)}, ${literal(fleet)}, ${literal(rollout)}, coalesce(max(fence), 0) + 1 from ${ledger};
   perform set_config('${STATE}', (select max(fence)::text from ${ledger}), false);
-end ${BODY};
+end`)}
 select nullif(current_setting('${STATE}'), '') as fence; commit;`;
 }
 
@@ -160,22 +157,28 @@ function recordLedger(
       ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), ${moment.counter}, ${moment.ours}, ${moment.running}, ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)});`;
 }
 
-/** Closes the transaction that `xid` names: deferred constraints, history, walls, fence and ledger, COMMIT. */
+/** What is recorded is recorded by the role that began, whichever the migration has taken on since. */
+const asWeBegan = (s: SessionSettings): string =>
+  `set local session authorization default; set local role ${s.tenant.role === undefined ? 'none' : ident(s.tenant.role)};`;
+
+/**
+ * Closes the transaction that `xid` names: deferred constraints; cursors, for one WITH HOLD would be read at COMMIT; history, fence and
+ * ledger; walls, last, so that they see what recording has set off; COMMIT.
+ */
 export function closeTransaction(s: SessionSettings, facts: ClosingFacts, xid: string, walls: Walls): string {
   const { ledger } = bookkeeping(s.tenant, s.names);
   // Which transactions are in progress is asked after our newest id is known: none below it can be missed
   const counter = '(own + coalesce((newest - own % 4294967296 + 4294967296) % 4294967296, 0) + 1)::text::xid8';
-  return `set constraints all immediate;
-do ${BODY}
-declare ${WALLS_DECLARE} newest bigint; own bigint := pg_current_xact_id()::text::bigint;
+  return `set constraints all immediate; close all; ${asWeBegan(s)}
+${doBlock(`declare ${wallsDeclare(walls)} newest bigint; own bigint := pg_current_xact_id()::text::bigint;
 begin
   if own <> ${BigInt(xid)} then raise exception 'stray' using errcode = 'FL003'; end if;
   ${recordHistory(s, facts)}
   ${locksSql(walls)}
-  ${wallsSql(walls)}
   ${fenceIs(ledger, facts.fenceSeen)}
-  ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'running' })}
-end ${BODY};
+  ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'in_progress' })}
+  ${wallsSql(walls, ledger)}
+end`)}
 commit;`;
 }
 
@@ -203,14 +206,13 @@ function stillHeld(s: SessionSettings, hold: Hold): string {
 /** Begins a migration outside a transaction: commits the intent and Knex's lock row, so that a stray CLI stays out while it runs. Creates the journal when it is the tenant's first. */
 export function commitIntent(s: SessionSettings, facts: ClosingFacts): string {
   const { lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `do ${BODY}
-declare ${WALLS_DECLARE}
+  return `${doBlock(`declare ${LOCKS_DECLARE}
 begin
   ${fenceIs(ledger, facts.fenceSeen)}
   ${locksSql(s)}
   insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, batch, actor, xid, running)
-    values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), running);
-end ${BODY};
+    values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), in_progress);
+end`)}
 create table if not exists ${step} (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
@@ -231,39 +233,38 @@ select key, occurrence, state, statement, result from ${step} where migration = 
 
 /** The start of a transaction between two statements of the file, behind its BEGIN: answers the counters to compare with. */
 export const startStep = (s: SessionSettings, hold: Hold): string =>
-  `do ${BODY} begin ${sameBackend(hold)} end ${BODY}; select ${countersSql(s)}::text as counters;`;
+  `${doBlock(`begin ${sameBackend(hold)} end`)} select ${countersSql(s)}::text as counters;`;
 
-/** Ends it: walls, hold, `write` (SQL that keeps the journal), COMMIT. */
+/** Ends it: `write` (SQL that keeps the journal), walls, hold. COMMIT is the caller's. */
 export const closeStep = (s: SessionSettings, hold: Hold, walls: Walls | undefined, write: string): string =>
-  `${walls ? 'set constraints all immediate;' : ''}
-do ${BODY}
-declare ${WALLS_DECLARE}
+  `${walls ? 'set constraints all immediate;' : ''} ${asWeBegan(s)} ${write}
+${doBlock(`${walls ? `declare ${wallsDeclare(walls)}` : ''}
 begin
   ${walls ? `${locksSql(walls)} ${wallsSql(walls)}` : ''}
   ${stillHeld(s, hold)}
-end ${BODY};
-${write}`;
+end`)}`;
 
 /**
  * Closes a migration outside a transaction: hold, history, ledger, journal emptied and Knex's row freed in one transaction; then the lock.
  * Rows that the application wrote while the file was running are younger than the migration: the moment is that of its first intent.
  */
-export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold): string {
+export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold, walls: Walls): string {
   const { schema, lock, ledger, step } = bookkeeping(s.tenant, s.names);
   const first = (column: string) =>
     `(select ${column} from ${ledger} where kind = 'intent' and migration = ${literal(facts.migration)} and direction = '${facts.direction}'
       and id > coalesce((select max(id) from ${ledger} where migration = ${literal(facts.migration)} and kind in ('applied', 'reverted')), 0) order by id limit 1)`;
   const ours = `array(select xid::xid from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}')`;
-  return `begin;
-do ${BODY}
-declare newest bigint;
+  return `begin; ${asWeBegan(s)}
+${doBlock(`declare ${wallsDeclare(walls)} newest bigint;
 begin
   ${stillHeld(s, hold)}
   ${recordHistory(s, facts)}
   ${recordLedger(s, facts, { counter: first('xid'), ours, running: first('running') })}
   delete from ${step} where migration = ${literal(facts.migration)};
   update ${lock} set is_locked = 0;
-end ${BODY};
+  ${locksSql(walls)}
+  ${wallsSql(walls)}
+end`)}
 commit; select pg_advisory_unlock(${tenantKey(schema)});`;
 }
 

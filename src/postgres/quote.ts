@@ -10,3 +10,10 @@ export const literal = (text: string): string => pg.escapeLiteral(text);
 
 /** A list for `SET search_path TO`. */
 export const searchPath = (schemas: readonly string[]): string => schemas.map(ident).join(', ');
+
+/** A DO block. No name and no value in it can end it before its end: the delimiter is one that it does not hold. */
+export function doBlock(body: string): string {
+  let tag = '$flotilla$';
+  while (body.includes(tag)) tag = tag.replace(/\$$/, '_$');
+  return `do ${tag} ${body} ${tag};`;
+}

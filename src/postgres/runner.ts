@@ -10,7 +10,7 @@ import type { PlannedMigration } from '../domain/plan.js';
 import { CommitUnknown, open, runAndCommit } from './apply.js';
 import { type Attempt, fenced, NotNow, ownsFence, type Recipe, type RunnerOptions, sessionSettings } from './attempt.js';
 import type { AttemptInput, AttemptResult, MigrationRun, TenantSession } from './contract.js';
-import { escaped } from './dropped.js';
+import { escaped } from './escaped.js';
 import { endHolder } from './holder.js';
 import { checksumOf, createBookkeeping, effectOf, type HalfWay, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
 import { bumpFence, closeTransaction, committedRow, openTransaction } from './messages.js';
@@ -45,7 +45,7 @@ export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner
         knownFence: undefined,
         committedFence: undefined,
         progressed: false,
-        checkDrops: false,
+        lookUp: false,
         answered: false,
         lostInside: 0,
         inHand: '',
@@ -254,7 +254,7 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
   const what = classify(error);
   if (!what) throw error; // a bug: Temporal shows it and tries again
   if ((error as { code?: string }).code === 'FL004') {
-    attempt.checkDrops = true;
+    attempt.lookUp = true;
     return 'again';
   }
   const text = describePostgresError(error as Error);

@@ -3,6 +3,7 @@
  * A text that this grammar does not know is `undefined`: the server decides.
  */
 
+import { createHash } from 'node:crypto';
 import { loadModule, parseSync, type RawStmt } from 'libpg-query';
 
 /** A name as written: with its schema, or to be found by search_path. */
@@ -24,6 +25,8 @@ export type Bare =
 export type Control = 'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'rollbackTo' | 'prepared';
 
 export interface Statement {
+  /** What the grammar calls it: `InsertStmt`. */
+  readonly node: string;
   /**
    * `read` changes nothing unless a function that it calls does; `session` changes this session alone and has to be done again in another;
    * `write` may run in a block; `bare` may not; `control` begins or ends blocks.
@@ -37,6 +40,14 @@ export interface Statement {
   readonly functions: readonly string[];
   /** Objects that it creates, changes or fills, as written. */
   readonly targets: readonly Name[];
+  /** Relations that it grants or revokes rights on, as written; `*`: all of a schema. */
+  readonly grants: readonly Name[];
+  /** These rights are on columns. */
+  readonly ofColumns?: true;
+  /** Types that it makes or changes without leaving a trace that is cheap to find, as written. */
+  readonly types: readonly Name[];
+  /** Sequences that it sets or draws from, as far as the text says which. */
+  readonly sequences: readonly Name[];
   /** Creates a temporary table, view or sequence of this name. */
   readonly createsTemp?: string;
   /** Validates a constraint: reads a whole table under a lock that hurts nobody. */
@@ -46,21 +57,25 @@ export interface Statement {
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 export type Tree = { readonly [key: string]: Json };
 
-/** Of recent texts. Texts that are mostly data are not worth keeping, nor is the time to parse them wasted twice. */
+/** Of recent texts. */
 const CACHE = 2_000;
+/** A longer text is mostly data, and takes long to parse; it is, once, where it may hold a COMMIT: a whole schema that is read from a file. */
 const LONGEST = 200_000;
+const MAY_HOLD_CONTROL = /(?:^|;)(?:\s|--[^\n]*\n)*(?:\/\*|begin|commit|end|rollback|abort|start|prepare)/i;
 const cache = new Map<string, readonly Statement[] | undefined>();
 let loading: Promise<void> | undefined;
 
 /** The statements of a text, in order. Undefined: not understood, or far too long to be anything but data. */
 export async function statementsOf(sql: string): Promise<readonly Statement[] | undefined> {
-  if (cache.has(sql)) return cache.get(sql);
-  if (sql.length > LONGEST) return undefined;
+  const long = sql.length > LONGEST;
+  if (long && !MAY_HOLD_CONTROL.test(sql)) return undefined;
+  const key = long ? createHash('sha256').update(sql).digest('base64') : sql;
+  if (cache.has(key)) return cache.get(key);
   loading ??= loadModule();
   await loading;
   const found = parse(sql);
   if (cache.size >= CACHE) cache.delete(cache.keys().next().value!);
-  cache.set(sql, found);
+  cache.set(key, found);
   return found;
 }
 
@@ -116,9 +131,17 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 function describe(raw: RawStmt): Statement {
   const [type, body] = Object.entries(raw.stmt as unknown as Record<string, Tree>)[0]!;
-  const found = { functions: new Set<string>(), writes: false, targets: [] as Name[] };
+  const found: Found = { functions: new Set<string>(), writes: false, targets: [], sequences: [] };
   walk(body, found);
-  const all = { functions: [...found.functions], targets: [...found.targets, ...targetsOf(type, body)] };
+  const all = {
+    node: type,
+    functions: [...found.functions],
+    targets: [...found.targets, ...targetsOf(type, body)],
+    grants: type === 'GrantStmt' ? grantedOn(body) : [],
+    ...(type === 'GrantStmt' && namesColumns(body) ? { ofColumns: true as const } : {}),
+    types: typesOf(type, body),
+    sequences: RUNS.includes(type) ? found.sequences : [],
+  };
 
   if (type === 'TransactionStmt')
     return {
@@ -139,16 +162,32 @@ function describe(raw: RawStmt): Statement {
 }
 
 const WRITERS = ['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'];
+/** Statements that call what they name; others keep it for later. */
+const RUNS = [...WRITERS, 'SelectStmt', 'CreateTableAsStmt', 'CopyStmt', 'ExplainStmt'];
+/** Functions whose effect on a sequence Postgres never takes back. */
+const SEQUENCE_WRITERS = ['setval', 'nextval'];
 
-/** Collects the functions called and the tables written anywhere below. */
-function walk(node: Json | undefined, found: { functions: Set<string>; writes: boolean; targets: Name[] }): void {
+interface Found {
+  readonly functions: Set<string>;
+  writes: boolean;
+  readonly targets: Name[];
+  readonly sequences: Name[];
+}
+
+/** Collects the functions called, the tables written and the sequences moved anywhere below. */
+function walk(node: Json | undefined, found: Found): void {
   if (node === null || typeof node !== 'object') return;
   if (Array.isArray(node)) {
     for (const item of node) walk(item, found);
     return;
   }
   for (const [key, value] of Object.entries(node)) {
-    if (key === 'FuncCall') found.functions.add(strings((value as Tree).funcname).at(-1)!);
+    if (key === 'FuncCall') {
+      const name = strings((value as Tree).funcname).at(-1)!;
+      found.functions.add(name);
+      const sequence = SEQUENCE_WRITERS.includes(name) ? constantName((value as { args?: Json[] }).args?.[0]) : undefined;
+      if (sequence) found.sequences.push(sequence);
+    }
     if (WRITERS.includes(key)) {
       found.writes = true;
       const { relation } = value as { relation?: Tree };
@@ -160,6 +199,17 @@ function walk(node: Json | undefined, found: { functions: Set<string>; writes: b
 
 const strings = (nodes: Json | undefined): string[] =>
   ((nodes as Json[] | undefined) ?? []).map((node) => (node as { String: { sval: string } }).String?.sval ?? '');
+
+/** `'a.b'` or `'a.b'::regclass` as the name that the server will read in it. */
+function constantName(node: Json | undefined): Name | undefined {
+  const inside = (node as { TypeCast?: { arg: Json } } | undefined)?.TypeCast?.arg ?? node;
+  const text = (inside as { A_Const?: { sval?: { sval?: string } } } | undefined)?.A_Const?.sval?.sval;
+  if (text === undefined) return undefined;
+  const parts = [...text.matchAll(/"((?:[^"]|"")*)"|([^\s."]+)/g)].map(([, quoted, plain]) =>
+    quoted === undefined ? plain!.toLowerCase() : quoted.replaceAll('""', '"'),
+  );
+  return parts.length ? { schema: parts.at(-2), name: parts.at(-1)! } : undefined;
+}
 
 const rangeVar = (relation: Tree): Name => ({
   schema: (relation.schemaname as string | undefined) ?? undefined,
@@ -209,6 +259,34 @@ function targetsOf(type: string, body: Tree): Name[] {
   }
   return names;
 }
+
+function typesOf(type: string, body: Tree): Name[] {
+  const name = (items: Json | undefined): Name[] => (items ? [listedName({ List: { items } })] : []);
+  switch (type) {
+    case 'CreateDomainStmt':
+      return name(body.domainname);
+    case 'AlterDomainStmt':
+    case 'CreateEnumStmt':
+      return name(body.typeName);
+    case 'DefineStmt':
+      return body.kind === 'OBJECT_TYPE' ? name(body.defnames) : [];
+    case 'RenameStmt':
+      return body.renameType === 'OBJECT_DOMCONSTRAINT' ? [listedName(body.object!)] : [];
+    default:
+      return [];
+  }
+}
+
+/** Tables, sequences and the like that a GRANT or REVOKE is about; none where it is about other objects. */
+function grantedOn(body: Tree): Name[] {
+  const objects = body.objects as Json[] | undefined;
+  if (!objects || !['OBJECT_TABLE', 'OBJECT_SEQUENCE'].includes(body.objtype as string)) return [];
+  if (body.targtype === 'ACL_TARGET_ALL_IN_SCHEMA') return strings(objects).map((schema) => ({ schema, name: '*' }));
+  return objects.map((it) => rangeVar((it as { RangeVar: Tree }).RangeVar));
+}
+
+const namesColumns = (body: Tree): boolean =>
+  ((body.privileges as Json[] | undefined) ?? []).some((it) => (it as { AccessPriv?: Tree }).AccessPriv?.cols !== undefined);
 
 const TEMP_MAKERS: Readonly<Record<string, string>> = { CreateStmt: 'relation', CreateSeqStmt: 'sequence', ViewStmt: 'view' };
 

@@ -3,14 +3,27 @@
  *
  * Relations: the session's own locks tell, not `xmin`: they cover savepoints, rows and reads, and cost about a millisecond. Objects that are
  * no relations (functions, schemas, roles, extensions…): the transaction's own counters over their catalogs tell that something was
- * written; only then the catalog is read, for rows of a transaction that is still in progress, which can be ours alone. What was dropped
- * has no name here any more: its lock names it, and a second connection still sees whose it was.
+ * written; only then the catalog is read, for rows of a transaction that is still in progress, which can be ours alone. What was dropped or
+ * moved here has lost its name: a second connection still sees whose it was (`dropped.ts`). Rights on tables, and domains, are looked for
+ * where the texts speak of them (`hints.ts`).
  *
- * Not seen: `docs/security.md`.
+ * What is caught and what is not seen: `docs/security.md`.
  */
 
+import {
+  CONSTRAINT,
+  countersSql,
+  goWithRelation,
+  lockedClasses,
+  objectInside,
+  rowsOutside,
+  textList,
+  unlocked,
+  watched,
+  watchedJson,
+} from './catalogs.js';
 import { LEDGER } from './ledger.js';
-import { ident, literal } from './quote.js';
+import { doBlock, ident, literal } from './quote.js';
 
 export interface Walls {
   /** Schemas whose objects may be touched; undefined: the whole database is the tenant's. */
@@ -19,218 +32,281 @@ export interface Walls {
   readonly historyTable: string;
   /** Objects outside that may be locked, up to the given mode; other objects are named as the refusal names them. */
   readonly shared: readonly { readonly object: string; readonly maxLock: string }[];
-  /** What `countersSql` answered when the transaction began. */
-  readonly counters: string;
-  /** What was dropped has been looked up by the caller. */
-  readonly dropsChecked: boolean;
+  /** What `countersSql` answered when the transaction began; undefined: it begins with the message that asks. */
+  readonly counters: string | undefined;
+  /** What is gone from outside, as a second connection names it; undefined: nobody has looked. */
+  readonly gone: readonly string[] | undefined;
+  /** Look for rights on tables that are not the tenant's. */
+  readonly grants: boolean;
+  /** On their columns, too. */
+  readonly columnGrants: boolean;
+  /** Look for domains and other types that are not the tenant's. */
+  readonly types: boolean;
 }
 
-const LOCK_RANK = [
-  'AccessShareLock',
-  'RowShareLock',
-  'RowExclusiveLock',
-  'ShareUpdateExclusiveLock',
-  'ShareLock',
-  'ShareRowExclusiveLock',
-  'ExclusiveLock',
-  'AccessExclusiveLock',
+const LOCKS = [
+  'ACCESS SHARE',
+  'ROW SHARE',
+  'ROW EXCLUSIVE',
+  'SHARE UPDATE EXCLUSIVE',
+  'SHARE',
+  'SHARE ROW EXCLUSIVE',
+  'EXCLUSIVE',
+  'ACCESS EXCLUSIVE',
 ];
-const rank = (mode: string): string => `array_position(array[${LOCK_RANK.map(literal).join(',')}], ${mode})`;
+/** `SHARE ROW EXCLUSIVE` → `ShareRowExclusiveLock`, as `pg_locks` has it. */
 const modeOf = (words: string): string =>
   `${words.toLowerCase().replace(/(^|\s)(\w)/g, (_, __, letter: string) => letter.toUpperCase())}Lock`;
-/** `ShareRowExclusiveLock` → `SHARE ROW EXCLUSIVE`, as SQL. */
-const wordsOf = (mode: string): string => `upper(trim(regexp_replace(replace(${mode}, 'Lock', ''), '([A-Z])', ' \\1', 'g')))`;
+const MODES = `array[${LOCKS.map((words) => literal(modeOf(words))).join(',')}]`;
 
-/** A catalog of objects that are no relations. Its oid is the same in every version of Postgres. */
-interface Catalog {
-  readonly oid: number;
-  readonly name: string;
-  /** Of the whole server, not of this database. */
-  readonly cluster?: true;
-  /** SQL that tells the namespace of row `c`; none: the object belongs to the whole database. */
-  readonly namespace?: string;
-  /** SQL that names row `c`; none: `pg_identify_object` does. */
-  readonly label?: string;
-  /** SQL: row `c` may be touched all the same; `own` holds the oids of the tenant's schemas. */
-  readonly unless?: string;
+/** Catalogs that somebody may write into by hand, and their oids. The server lets go of them when it has changed a tenant's objects itself. */
+const BY_HAND: Readonly<Record<string, number>> = {
+  pg_class: 1259,
+  pg_attribute: 1249,
+  pg_attrdef: 2604,
+  pg_index: 2610,
+  pg_constraint: 2606,
+  pg_enum: 3501,
+  pg_trigger: 2620,
+  pg_rewrite: 2618,
+  pg_policy: 3256,
+  pg_sequence: 2224,
+  pg_inherits: 2611,
+};
+
+/** The name of a relation, as against `function public.f()`, which the server would not read as one. */
+const RELATION_NAME = /^(?:(?:"(?:[^"]|"")+"|[^\s".()]+)\.)*(?:"(?:[^"]|"")+"|[^\s".()]+)$/;
+/** SQL: relations that the config lets a migration lock, up to a rank in `LOCKS`; undefined: none. */
+function sharedRelations({ shared }: Pick<Walls, 'shared'>): string | undefined {
+  const relations = shared.filter(({ object }) => RELATION_NAME.test(object));
+  if (relations.length === 0) return undefined;
+  return `(select to_regclass(v.object)::oid as oid, v.rank from (values ${relations.map(({ object, maxLock }) => `(${literal(object)}, ${LOCKS.indexOf(maxLock) + 1})`).join(', ')}) v (object, rank))`;
 }
 
-const ofType = (column: string): string => `(select typnamespace from pg_type t where t.oid = c.${column})`;
+/** SQL: the config lets a migration lock this relation so much, or the table that it belongs to, as the sequence of a serial column does. */
+export function coveredByShared(walls: Pick<Walls, 'shared'>, oid: string, rank: string): string {
+  const shared = sharedRelations(walls);
+  if (!shared) return 'false';
+  return `exists (select from ${shared} s where ${rank} <= s.rank and (s.oid = ${oid} or s.oid in (
+    select d.refobjid from pg_depend d where d.classid = 1259 and d.objid = ${oid} and d.refclassid = 1259 and d.deptype in ('a', 'i'))))`;
+}
 
-const CATALOGS: readonly Catalog[] = [
-  { oid: 1260, name: 'pg_authid', cluster: true },
-  { oid: 1261, name: 'pg_auth_members', cluster: true, label: `'membership in role ' || pg_get_userbyid(c.roleid)` },
-  { oid: 1262, name: 'pg_database', cluster: true, unless: `whole and c.datname = current_database()` },
-  { oid: 1213, name: 'pg_tablespace', cluster: true },
-  {
-    oid: 2964,
-    name: 'pg_db_role_setting',
-    cluster: true,
-    label: `'settings of ' || case c.setrole when 0 then 'the database' else 'role ' || pg_get_userbyid(c.setrole) end`,
-    unless: `whole and c.setdatabase = (select d.oid from pg_database d where d.datname = current_database())`,
-  },
-  { oid: 6100, name: 'pg_subscription', cluster: true },
-  { oid: 6243, name: 'pg_parameter_acl', cluster: true, label: `'privileges on parameter ' || c.parname` },
-  { oid: 6000, name: 'pg_replication_origin', cluster: true, label: `'replication origin ' || c.roname` },
-  {
-    oid: 2615,
-    name: 'pg_namespace',
-    // The server makes a session's own for its temporary tables; names that begin so are nobody else's
-    unless: `c.oid = any (own) or c.nspname ~ '^pg_(toast_)?temp_'`,
-  },
-  { oid: 3079, name: 'pg_extension' },
-  { oid: 6104, name: 'pg_publication' },
-  { oid: 6106, name: 'pg_publication_rel' },
-  { oid: 6237, name: 'pg_publication_namespace' },
-  { oid: 3466, name: 'pg_event_trigger' },
-  { oid: 2328, name: 'pg_foreign_data_wrapper' },
-  { oid: 1417, name: 'pg_foreign_server' },
-  { oid: 1418, name: 'pg_user_mapping' },
-  { oid: 2612, name: 'pg_language' },
-  { oid: 2605, name: 'pg_cast' },
-  { oid: 2601, name: 'pg_am' },
-  { oid: 3576, name: 'pg_transform' },
-  { oid: 2995, name: 'pg_largeobject_metadata', label: `'large object ' || c.oid` },
-  { oid: 2613, name: 'pg_largeobject', label: `'large object ' || c.loid` },
-  { oid: 826, name: 'pg_default_acl', namespace: 'c.defaclnamespace' },
-  { oid: 1255, name: 'pg_proc', namespace: 'c.pronamespace' },
-  { oid: 2617, name: 'pg_operator', namespace: 'c.oprnamespace' },
-  { oid: 2616, name: 'pg_opclass', namespace: 'c.opcnamespace' },
-  { oid: 2753, name: 'pg_opfamily', namespace: 'c.opfnamespace' },
-  { oid: 3456, name: 'pg_collation', namespace: 'c.collnamespace' },
-  { oid: 2607, name: 'pg_conversion', namespace: 'c.connamespace' },
-  { oid: 3602, name: 'pg_ts_config', namespace: 'c.cfgnamespace' },
-  { oid: 3600, name: 'pg_ts_dict', namespace: 'c.dictnamespace' },
-  { oid: 3601, name: 'pg_ts_parser', namespace: 'c.prsnamespace' },
-  { oid: 3764, name: 'pg_ts_template', namespace: 'c.tmplnamespace' },
-  { oid: 3381, name: 'pg_statistic_ext', namespace: 'c.stxnamespace' },
-  { oid: 3501, name: 'pg_enum', namespace: ofType('enumtypid'), label: `'type ' || c.enumtypid::regtype` },
-  { oid: 3541, name: 'pg_range', namespace: ofType('rngtypid'), label: `'type ' || c.rngtypid::regtype` },
-];
-/** Domains and composite types leave no row but here; every table does too, so it is not counted, only its locks are looked at. */
-const PG_TYPE = 1247;
-
-const watched = (walls: Pick<Walls, 'ownSchemas'>): readonly Catalog[] =>
-  walls.ownSchemas === undefined ? CATALOGS.filter((catalog) => catalog.cluster) : CATALOGS;
-
-/** Rows that this transaction has written into each catalog so far, as an array. Earlier transactions' are in it too: compare two readings. */
-export const countersSql = (walls: Pick<Walls, 'ownSchemas'>): string =>
-  `array(select pg_stat_get_xact_tuples_inserted(o) + pg_stat_get_xact_tuples_updated(o) + pg_stat_get_xact_tuples_deleted(o)
-    from unnest('{${watched(walls).map((catalog) => catalog.oid)}}'::oid[]) o)`;
-
-const list = (values: readonly string[]): string => `array[${values.map(literal).join(',')}]`;
-/** As `pg_identify_object` prints names: quoted where they must be. */
-const quotedList = (values: readonly string[]): string => `array(select quote_ident(s) from unnest(${list(values)}) s)`;
-const ownNames = (walls: Walls): readonly string[] => ['pg_catalog', 'pg_toast', 'information_schema', ...(walls.ownSchemas ?? [])];
-
-/** Relations outside, that this session has locked: more than ACCESS SHARE, or another tenant's at all. A relation that is gone was dropped in this transaction. */
+/** Relations outside that this session has locked: more than ACCESS SHARE, or another tenant's at all. Locks of an index are its table's. A relation without a name was dropped in this transaction. */
 function foreignRelations(walls: Walls): string {
-  const shared = walls.shared.length
-    ? `and not exists (select from (values ${walls.shared.map((s) => `(${literal(s.object)}, ${literal(modeOf(s.maxLock))})`).join(', ')}) a (object, mode)
-         where coalesce(ix.indrelid, c.oid) = to_regclass(a.object) and ${rank('l.mode')} <= ${rank('a.mode')})`
-    : '';
   const anotherTenants = `exists (select from pg_class k where k.relnamespace = n.oid and (k.relname = ${literal(LEDGER)} or k.relname = ${literal(walls.historyTable)} and n.nspname <> 'public'))`;
-  return `select distinct l.relation, n.nspname, c.relname, l.mode from pg_locks l left join pg_class c on c.oid = l.relation left join pg_namespace n on n.oid = c.relnamespace
-    left join pg_index ix on ix.indexrelid = c.oid
-    where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.database <> 0
-      and (c.oid is null or n.nspname <> all (${list(ownNames(walls))}::name[]))
-      and (n.oid is null or (n.oid <> pg_my_temp_schema() and n.nspname not like 'pg\\_toast\\_temp\\_%'))
-      and (l.mode <> 'AccessShareLock' or ${anotherTenants}) ${shared}`;
+  return `select t.oid, n.nspname, t.relname, max(l.rank) as rank
+    from (select relation, array_position(${MODES}, mode) as rank from pg_locks where pid = pg_backend_pid() and locktype = 'relation' and database <> 0) l
+    left join pg_class c on c.oid = l.relation left join pg_index ix on ix.indexrelid = c.oid
+    left join pg_class t on t.oid = coalesce(ix.indrelid, c.oid) left join pg_namespace n on n.oid = t.relnamespace
+    where c.oid is null or (n.nspname <> all (${textList(['pg_toast', ...(walls.ownSchemas ?? [])])}) and n.oid <> pg_my_temp_schema() and n.nspname not like 'pg\\_toast\\_temp\\_%'
+      and case when l.rank = 1 then ${anotherTenants} else n.nspname <> 'pg_catalog' or t.relname = any (${textList(Object.keys(BY_HAND))}) end
+      and not ${coveredByShared(walls, 't.oid', 'l.rank')})
+    group by 1, 2, 3 having t.oid is null or max(l.rank) is not null`;
 }
 
-/** Other objects that this session has locked for a change: outside, or gone. Objects that belong to a relation go with its lock. */
-function foreignObjects(walls: Walls): string {
-  const classes = [...watched(walls).map((catalog) => catalog.oid), ...(walls.ownSchemas === undefined ? [] : [PG_TYPE])];
-  const own = quotedList(ownNames(walls));
-  return `select l.classid, l.objid, i.type, i.identity from pg_locks l cross join lateral pg_identify_object(l.classid, l.objid, 0) i
-    where l.pid = pg_backend_pid() and l.locktype = 'object' and l.mode <> 'AccessShareLock' and l.classid = any ('{${classes}}'::oid[])
-      and (i.identity is null or not (coalesce(i.schema, '') = any (${own}) or (i.type = 'schema' and i.name = any (${own})) or coalesce(i.schema, '') ~ '^pg_(toast_)?temp'))
-      ${walls.ownSchemas === undefined ? `and not (i.type = 'database' and i.name = current_database())` : ''}`;
+/** Other objects that this session has locked for a change: outside, or gone. */
+const foreignObjects = (walls: Walls, ours: string): string =>
+  `select x.classid, x.objid, i.type, i.identity from pg_locks x cross join lateral pg_identify_object(x.classid, x.objid, 0) i
+    where x.pid = pg_backend_pid() and x.locktype = 'object' and x.mode <> 'AccessShareLock' and x.classid = any ('{${lockedClasses(walls)}}'::oid[])
+      and case when i.identity is null then x.classid <> all ('{${[CONSTRAINT, ...goWithRelation]}}'::oid[]) else not ${objectInside(walls, ours)} end`;
+
+/** SQL: oids of the schemas whose objects are the tenant's. */
+export const oursSql = ({ ownSchemas }: Pick<Walls, 'ownSchemas'>): string =>
+  `array(select oid from pg_namespace where nspname = any (${textList(ownSchemas ?? [])})) || nullif(pg_my_temp_schema(), 0)`;
+
+/** SQL: the transaction id `x` (32 bits) is not older than `xid` (64 bits), not younger than `newest`, and its transaction has not ended. */
+function stillOpen(x: string, xid: string, newest = ''): string {
+  const later = `(${x}::text::bigint - ${xid} % 4294967296 + 4294967296) % 4294967296`;
+  return `case when ${later} < 2147483648 ${newest && `and ${xid} + ${later} <= ${newest}`} then pg_xact_status((${xid} + ${later})::text::xid8) = 'in progress' else false end`;
 }
 
 /** The look at one catalog as a format string: label, catalog, what is inside. $1 = oids of the tenant's schemas, $2 = our transaction, $3 = the whole database is ours. */
-const ROWS_OF_OURS = `select array_agg(distinct %s) from pg_catalog.%I c, (select $1 as own, $2 as xid, $3 as whole) p where not coalesce(%s, false) and age(c.xmin) <= 0
-    and pg_xact_status((xid + ((c.xmin::text::bigint - xid %% 4294967296 + 4294967296) %% 4294967296))::text::xid8) = 'in progress'`;
-const labelOf = ({ oid, label }: Catalog): string =>
-  label ?? `(select i.type || ' ' || i.identity from pg_identify_object(${oid}, c.oid, 0) i)`;
-const insideOf = ({ namespace, unless }: Catalog): string => (namespace === undefined ? (unless ?? 'false') : `${namespace} = any (own)`);
+const ROWS_OF_OURS = `select array_agg(distinct %s) from %s c, (select $1 as ours, $2 as xid, $3 as entire) p where age(c.xmin) <= 0 and not coalesce(%s, false) and ${stillOpen('c.xmin', 'xid').replaceAll('%', '%%')}`;
+const NAME = "(select i.type || ' ' || i.identity from pg_identify_object(%s, c.oid, 0) i)";
 
+/** Rights on tables and columns elsewhere: rows of ours in `pg_class` and `pg_attribute` that no lock explains. */
+const foreignRights = (
+  { columnGrants }: Walls,
+  xid: string,
+): string => `select array_agg(distinct 'rights on ' || c.oid::regclass) into part from pg_class c
+    where c.oid in (select k.oid from pg_class k where age(k.xmin) <= 0 and ${stillOpen('k.xmin', xid)}
+        ${columnGrants ? `union select a.attrelid from pg_attribute a where age(a.xmin) <= 0 and ${stillOpen('a.xmin', xid)}` : ''})
+      and c.relkind not in ('i', 'I', 't') and not coalesce(c.relnamespace = any (own_oids), false)
+      and not exists (select from pg_locks l where l.pid = pg_backend_pid() and l.relation = c.oid and l.mode <> 'AccessShareLock');
+  escaped := escaped || coalesce(part, '{}');`;
+
+/** Domains, and types that no other catalog knows of. */
+const foreignTypes = (xid: string): string => `select array_agg(distinct 'type ' || t.oid::regtype) into part from pg_type t
+    where t.oid in (select c.oid from pg_type c where age(c.xmin) <= 0 and c.typrelid = 0 and c.typcategory <> 'A' and ${stillOpen('c.xmin', xid)}
+        union select c.contypid from pg_constraint c where c.contypid > 0 and age(c.xmin) <= 0 and ${stillOpen('c.xmin', xid)})
+      and not coalesce(t.typnamespace = any (own_oids), false);
+  escaped := escaped || coalesce(part, '{}');`;
+
+/** Names in a refusal. */
+const MOST_NAMES = 20;
+
+export const LOCKS_DECLARE = 'me int := pg_backend_pid(); touched oid[]; objects boolean; in_progress xid[];';
 /** Declarations for `locksSql` and `wallsSql`. */
-export const WALLS_DECLARE = 'me int := pg_backend_pid(); touched oid[]; changed boolean; running xid[]; home oid[];';
+export const wallsDeclare = (walls: Walls): string =>
+  `${LOCKS_DECLARE} home oid[]; relations boolean; before bigint[] := ${walls.counters === undefined ? countersSql(walls) : `${literal(walls.counters)}::bigint[]`};`;
 
-/** One look at the locks: what this session holds, and which other transactions are in progress (`running`). */
-export function locksSql(walls: Pick<Walls, 'ownSchemas'>): string {
-  const classes = [...watched(walls).map((catalog) => catalog.oid), ...(walls.ownSchemas === undefined ? [] : [PG_TYPE])];
-  return `select array_agg(relation) filter (where pid = me and locktype = 'relation' and relation >= ${FIRST_NORMAL_OID}),
-    coalesce(bool_or(pid = me and locktype = 'object' and mode <> 'AccessShareLock' and classid = any ('{${classes}}'::oid[])), false),
+/** One look at the locks: what this session holds, and which other transactions are in progress (`in_progress`). */
+export const locksSql = (walls: Pick<Walls, 'ownSchemas'>): string =>
+  `select array_agg(relation) filter (where pid = me and locktype = 'relation' and relation >= ${FIRST_NORMAL_OID}),
+    coalesce(bool_or(pid = me and mode not in ('AccessShareLock', 'SIReadLock') and (locktype = 'object' and classid = any ('{${lockedClasses(walls)}}'::oid[])
+      or locktype = 'relation' and relation = any ('{${Object.values(BY_HAND)}}'::oid[]))), false),
     coalesce(array_agg(transactionid) filter (where pid <> me and locktype = 'transactionid' and mode = 'ExclusiveLock'), '{}')
-    into touched, changed, running from pg_locks;`;
-}
+    into touched, objects, in_progress from pg_locks;`;
 
 /**
- * Statements of a DO block, behind `locksSql`, that refuse what was touched outside: FL002 names it, FL004 asks the caller to look dropped objects up first.
+ * Statements of a DO block, behind `locksSql`, that refuse what was touched outside: FL002 names it, FL004 asks the caller to look up first
+ * what is gone.
  *
  * Almost every migration stays inside. One look at the locks and one at the counters tell so; only otherwise the rest, a string until then, is
  * parsed and planned.
+ * @param recorded a table that was written since: what its triggers have set off is looked at too
  */
-export function wallsSql(walls: Walls): string {
-  const relations =
-    walls.ownSchemas === undefined
-      ? ''
-      : `or exists (select from unnest(touched) t (relation) where coalesce((select c.relnamespace from pg_class c where c.oid = t.relation), 0) <> all (home))`;
-  return `home := array[${PG_TOAST}, ${(walls.ownSchemas ?? []).map((schema) => `to_regnamespace(${literal(ident(schema))})::oid, `).join('')} pg_my_temp_schema()];
-  if changed ${relations} or ${countersSql(walls)} <> ${literal(walls.counters)}::bigint[] then execute ${literal(closerLook(walls))}; end if;`;
+export function wallsSql(walls: Walls, recorded?: string): string {
+  const home = (walls.ownSchemas ?? []).map((schema) => `to_regnamespace(${literal(ident(schema))})::oid`);
+  const written = recorded ? `or (select relhastriggers or relhasrules from pg_class where oid = to_regclass(${literal(recorded)}))` : '';
+  const relations = `objects or exists (select from unnest(touched) t (relation) where not coalesce((select c.relnamespace from pg_class c where c.oid = t.relation) = any (home), false)) ${written}`;
+  const asked = walls.grants || walls.types || walls.gone?.length;
+  return `home := array[${[PG_TOAST, ...home, 'pg_my_temp_schema()']}];
+  relations := ${walls.ownSchemas === undefined ? 'objects' : relations};
+  if relations or ${asked ? 'true' : `${countersSql(walls)} <> before or ${BLIND}`} then
+    execute replace(replace(${literal(closerLook(walls))}, ${literal(BEFORE)}, before::text), ${literal(LOCKED)}, relations::text);
+  end if;`;
 }
 
 /** The system's own relations have smaller ones. https://github.com/postgres/postgres/blob/master/src/include/access/transam.h */
 const FIRST_NORMAL_OID = 16384;
 /** Schema of every TOAST table but those of temporary tables. */
 const PG_TOAST = 99;
+/** Where the closer look is told the counters, and whether a lock is suspicious. */
+const BEFORE = '@before@';
+const LOCKED = '@locked@';
+/** The server does not count: every catalog has to be read. */
+const BLIND = `not current_setting('track_counts')::boolean`;
 
 /** Names what was touched outside, if anything was. A function body, so that it is parsed only when it is needed. */
 function closerLook(walls: Walls): string {
-  const catalogs = watched(walls);
-  const whole = walls.ownSchemas === undefined;
-  const relations = whole
-    ? ''
-    : `select coalesce(array_agg(format('%I.%I (%s)', nspname, relname, ${wordsOf('mode')}) order by nspname, relname) filter (where relname is not null), '{}'), coalesce(bool_or(relname is null), false)
-    into escaped, dropped from (${foreignRelations(walls)}) f;`;
-  return `do $walls$
-declare escaped text[] := '{}'; dropped boolean := false; part text[]; hit int; own_oids oid[]; xid bigint := pg_current_xact_id()::text::bigint;
+  const entire = walls.ownSchemas === undefined;
+  const rest = `[${watched(walls).length + 1}:]`;
+  const sharedNames = walls.shared.map((it) => it.object);
+  const relations = `select escaped || coalesce(array_agg(format('%I.%I (%s)', nspname, relname, (${textList(LOCKS)})[rank])) filter (where oid is not null), '{}'), look or coalesce(bool_or(oid is null), false)
+    into escaped, look from (${foreignRelations(walls)}) f;`;
+  return doBlock(`declare escaped text[] := '{}'; look boolean := false; part text[]; one jsonb; own_oids oid[]; seen bigint[]; before bigint[] := '${BEFORE}'; xid bigint := pg_current_xact_id()::text::bigint;
 begin
-  ${relations}
-  select coalesce(array_agg(distinct type || ' ' || identity) filter (where identity is not null), '{}'), dropped or coalesce(bool_or(identity is null), false) into part, dropped from (${foreignObjects(walls)}) f;
-  escaped := escaped || part;
-  if ${countersSql(walls)} <> ${literal(walls.counters)}::bigint[] then
-    own_oids := array(select oid from pg_namespace where nspname = any (${list(ownNames(walls))}::name[]) or oid = pg_my_temp_schema());
-    for hit in select i from unnest(${countersSql(walls)}, ${literal(walls.counters)}::bigint[]) with ordinality u (a, b, i) where a is distinct from b loop
-      execute format(${literal(ROWS_OF_OURS)}, (${list(catalogs.map(labelOf))})[hit], (${list(catalogs.map((it) => it.name))})[hit], (${list(catalogs.map(insideOf))})[hit])
-        into part using own_oids, xid, ${whole};
+  -- Names print in full, and no object of the migration's own making stands for one of the server's
+  perform set_config('search_path', 'pg_catalog, pg_temp', true);
+  own_oids := ${oursSql(walls)};
+  if ${LOCKED} then
+    select coalesce(array_agg(type || ' ' || identity) filter (where identity is not null), '{}'), coalesce(bool_or(identity is null), false) into escaped, look from (${foreignObjects(walls, 'own_oids')}) f;
+  end if;
+  seen := ${countersSql(walls)};
+  if seen <> before or ${BLIND} then
+    for one in select c.spec from unnest(seen, before) with ordinality u (a, b, i), jsonb_array_elements(${literal(watchedJson(walls))}) with ordinality c (spec, i)
+      where c.i = u.i and (a is distinct from b or ${BLIND}) loop
+      begin
+        execute format(${literal(ROWS_OF_OURS)}, coalesce(one ->> 2, format(${literal(NAME)}, one ->> 0)), (one ->> 0)::oid::regclass, one ->> 1) into part using own_oids, xid, ${entire};
+      exception when insufficient_privilege then
+        part := array['rows of ' || (one ->> 0)::oid::regclass];
+      end;
       escaped := escaped || coalesce(part, '{}');
     end loop;
+    look := look or seen${rest} <> before${rest} or ${BLIND};
   end if;
-  ${walls.shared.length ? `escaped := array(select distinct e from unnest(escaped) e where e <> all (${list(walls.shared.map((s) => s.object))}));` : ''}
-  if cardinality(escaped) > 0 then raise exception '%', array_to_string(escaped, '; ') using errcode = 'FL002'; end if;
-  ${walls.dropsChecked ? '' : `if dropped then raise exception 'dropped' using errcode = 'FL004'; end if;`}
-end $walls$`;
+  ${walls.grants && !entire ? foreignRights(walls, 'xid') : ''}
+  ${walls.types && !entire ? foreignTypes('xid') : ''}
+  ${walls.gone?.length ? `escaped := escaped || ${textList(walls.gone)};` : ''}
+  ${sharedNames.length ? `escaped := array(select e from unnest(escaped) e where regexp_replace(e, ' \\((dropped|moved)\\)$', '') <> all (${textList(sharedNames)}));` : ''}
+  ${entire ? '' : `if ${LOCKED} then ${relations} end if;`}
+  ${walls.gone ? '' : `if look then raise exception 'gone' using errcode = 'FL004'; end if;`}
+  if cardinality(escaped) > 0 then
+    escaped := array(select distinct e from unnest(escaped) e order by e);
+    raise exception '%', array_to_string(escaped[:${MOST_NAMES}], '; ') || case when cardinality(escaped) > ${MOST_NAMES} then '; and ' || cardinality(escaped) - ${MOST_NAMES} || ' more' else '' end using errcode = 'FL002';
+  end if;
+end`);
 }
 
-/** A dropped object, by catalog and oid. */
-export interface Dropped {
-  readonly classid: string;
-  readonly objid: string;
+/** What is gone from where it was, asked of our own session. */
+export interface Gone {
+  readonly things: readonly { readonly classid: number; readonly objid: number; readonly moved: boolean }[];
+  /** Something was moved to another schema. */
+  readonly moved: boolean;
+  /** Catalogs that lost rows without a lock that would name them. */
+  readonly lost: readonly string[];
+  /** Our transaction, decimal. */
+  readonly xid: string;
+  /** Schemas of the tenant, by oid. */
+  readonly ours: string;
 }
 
-/** What this transaction has dropped: to be looked up on another connection, which still sees it. */
-export const droppedSql = (walls: Walls): string =>
-  `${walls.ownSchemas === undefined ? '' : `select 1259::text as classid, relation::text as objid from (${foreignRelations(walls)}) f where relname is null union `}
-   select classid::text, objid::text from (${foreignObjects(walls)}) g where identity is null`;
-
-/** Asked on the other connection: those that were outside, as the refusal names them. */
-export function droppedOutsideSql(walls: Walls, dropped: readonly Dropped[]): string {
-  const own = quotedList(ownNames(walls));
-  return `select i.type || ' ' || i.identity || ' (dropped)' as name from (values ${dropped.map((it) => `(${Number(it.classid)}::oid, ${Number(it.objid)}::oid)`).join(', ')}) d (classid, objid)
-    cross join lateral pg_identify_object(d.classid, d.objid, 0) i
-    where i.identity is not null and not (coalesce(i.schema, '') = any (${own}) or (i.type = 'schema' and i.name = any (${own})) or coalesce(i.schema, '') ~ '^pg_(toast_)?temp')
-      ${walls.shared.length ? `and i.type || ' ' || i.identity <> all (${list(walls.shared.map((s) => s.object))})` : ''}`;
+export function goneSql(walls: Walls): string {
+  const n = watched(walls).length;
+  const losing = unlocked(walls).filter(({ name }) => name !== 'pg_type');
+  const relations =
+    walls.ownSchemas === undefined
+      ? ''
+      : `select 1259, l.relation, c.oid is not null from pg_locks l left join pg_class c on c.oid = l.relation, now
+          where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.database <> 0 and (c.oid is null or moved and l.mode = 'AccessExclusiveLock' and c.relnamespace = any (ours)) union`;
+  return `with now as (select c[${n + losing.length + 1}] <> b[${n + losing.length + 1}] or ${BLIND} as moved, c, b, ours
+      from (select ${countersSql(walls)} as c, ${literal(walls.counters ?? '{}')}::bigint[] as b, ${oursSql(walls)} as ours) s)
+    select coalesce((select jsonb_agg(jsonb_build_object('classid', classid, 'objid', objid, 'moved', still)) from (${relations}
+        select x.classid, x.objid, i.identity is not null from pg_locks x cross join lateral pg_identify_object(x.classid, x.objid, 0) i, now
+          where x.pid = pg_backend_pid() and x.locktype = 'object' and x.mode <> 'AccessShareLock' and x.classid = any ('{${lockedClasses(walls)}}'::oid[])
+            and (i.identity is null and x.classid <> all ('{${goWithRelation}}'::oid[]) or moved and ${objectInside(walls, 'now.ours')})) f (classid, objid, still)), '[]') as things,
+      moved, array(select name from unnest(${textList(losing.map(({ name }) => name))}, c[${n + 1}:${n + losing.length}], b[${n + 1}:${n + losing.length}]) u (name, c, b)
+        where (c <> b or ${BLIND}) and has_table_privilege('pg_catalog.' || name, 'select')) as lost,
+      pg_current_xact_id()::text as xid, ours::text as ours from now`;
 }
+
+/** Asked on the other connection: of what is gone, that which was outside, as the refusal names it. What went as a part of something else goes under that name. */
+export function goneOutsideSql(walls: Walls, { things, ours }: Gone): string {
+  const shared = sharedRelations(walls);
+  return `with recursive outside as (
+      select x.classid, x.objid, x.moved, case x.classid when 1259 then '' else i.type || ' ' end || i.identity as name
+      from (values ${things.map((it) => `(${it.classid}::oid, ${it.objid}::oid, ${it.moved})`).join(', ')}) x (classid, objid, moved)
+      cross join lateral pg_identify_object(x.classid, x.objid, 0) i
+      where i.identity is not null and (x.classid <> ${CONSTRAINT} or i.type = 'domain constraint')
+        and not case x.classid when 1259 then (select coalesce(c.relnamespace = any (${literal(ours)}::oid[]), false) or n.nspname ~ '^pg_toast' from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = x.objid)
+          else ${objectInside(walls, `${literal(ours)}::oid[]`)} end),
+    above as (
+      select classid, objid, classid as c, objid as o from outside
+      union select a.classid, a.objid, d.refclassid, d.refobjid from above a join pg_depend d on d.classid = a.c and d.objid = a.o and (d.deptype in ('a', 'i', 'e') or d.refclassid = 2615))
+    select name || case when moved then ' (moved)' else ' (dropped)' end as name from outside x
+    where not exists (select from above a join outside y on y.classid = a.c and y.objid = a.o where a.classid = x.classid and a.objid = x.objid and (a.c, a.o) <> (x.classid, x.objid))
+      ${shared ? `and not exists (select from above a join ${shared} s on a.c = 1259 and a.o = s.oid and s.rank = ${LOCKS.length} where a.classid = x.classid and a.objid = x.objid)` : ''}
+    order by 1`;
+}
+
+/** A row that another connection still sees. */
+export interface Row {
+  readonly catalog: string;
+  readonly ctid: string;
+  readonly name: string;
+}
+
+/** Asked on the other connection: rows outside that a transaction, not older than ours and still open, has deleted or replaced. */
+export function goingRowsSql(walls: Walls, { lost, moved, xid, ours }: Gone): string | undefined {
+  const parts = unlocked(walls)
+    .filter(({ name }) => (name === 'pg_type' ? moved : lost.includes(name)))
+    .map((catalog) =>
+      rowsOutside(
+        walls,
+        catalog,
+        `${literal(ours)}::oid[]`,
+        `c.xmax::text <> '0' and ${stillOpen('c.xmax', BigInt(xid).toString(), 'pg_current_xact_id()::text::bigint')}`,
+      ),
+    );
+  return parts.length ? parts.join(' union all ') : undefined;
+}
+
+/** Which of these rows this connection sees. */
+export const seenRowsSql = (rows: readonly Row[]): string =>
+  [...new Set(rows.map((row) => row.catalog))]
+    .map(
+      (catalog) =>
+        `select '${catalog}' as catalog, ctid::text as ctid from pg_catalog.${catalog} where ctid = any (${literal(`{${rows.filter((row) => row.catalog === catalog).map((row) => `"${row.ctid}"`)}}`)}::tid[])`,
+    )
+    .join(' union all ');

@@ -73,7 +73,7 @@ function statementGate(on: RunOnTenant, migration: string) {
     try {
       return await on.around({ sql: query.sql, bindings: query.bindings ?? [], index, streams }, send);
     } catch (error) {
-      // Knex puts the statement, bindings and all, in front of the server's message: keep the message as it came
+      // Knex puts the statement, values and all, in front of the message: keep it as it came
       if (error instanceof Error) Object.defineProperty(error, 'serverMessage', { value: error.message, configurable: true });
       throw error;
     } finally {
@@ -98,7 +98,10 @@ function statementGate(on: RunOnTenant, migration: string) {
 
 /** Errors of the server and of the connection go on as they are: the runner knows what each means. The text of any other error may quote rows, so it stays here. */
 function translate(error: unknown, path: string, baseDir: string): unknown {
-  if (error instanceof FlotillaError) return error;
+  if (error instanceof FlotillaError) {
+    error.message = (error as { serverMessage?: string }).serverMessage ?? error.message;
+    return error;
+  }
   if (classify(error)) return error;
   const name = error instanceof Error ? error.name : typeof error;
   const place = error instanceof Error ? placeIn(error, path) : undefined;

@@ -4,6 +4,7 @@
  */
 
 import { createRequire } from 'node:module';
+import type { Transform } from 'node:stream';
 import Knex, { type Knex as KnexHandle } from 'knex';
 import type { Client } from 'pg';
 import { FlotillaError } from '../../domain/errors.js';
@@ -12,13 +13,13 @@ const require = createRequire(import.meta.url);
 
 /** What we use of Knex's Postgres dialect and transaction; Knex has no types for them. */
 interface DialectClient {
-  config: Record<string, unknown> & { client?: unknown; flotilla?: Pinned };
+  config: Record<string, unknown> & { client?: unknown };
   transacting?: boolean;
 }
 type Query = { sql: string; bindings?: unknown[]; options?: object; response?: unknown };
 interface Dialect extends DialectClient {
   _query(connection: unknown, query: Query): Promise<unknown>;
-  _stream(connection: unknown, query: Query, stream: unknown, options: unknown): Promise<unknown>;
+  _stream(connection: unknown, query: Query, stream: Transform, options: unknown): Promise<unknown>;
 }
 interface DialectTransaction {
   client: DialectClient;
@@ -52,9 +53,12 @@ interface Pinned extends PinnedHooks {
   readonly connection: Client;
 }
 
+/** By the handle's config, which Knex hands on to each transaction's client; no migration comes upon the connection in it. */
+const pinned = new WeakMap<object, Pinned>();
+
 class PinnedTransaction extends PostgresTransaction {
   get #ours(): boolean {
-    return Boolean(this.client.config.flotilla?.insideTransaction) && !this.outerTx;
+    return Boolean(pinned.get(this.client.config)?.insideTransaction) && !this.outerTx;
   }
   override begin(connection: unknown): Promise<unknown> {
     return this.#ours ? Promise.resolve() : super.begin(connection);
@@ -79,7 +83,7 @@ class PinnedClient extends PostgresDialect {
     return new PinnedTransaction(this, container, config, outerTx);
   }
   override async _query(_: unknown, query: Query): Promise<unknown> {
-    const { connection, around, answerWithinMs } = this.config.flotilla!;
+    const { connection, around, answerWithinMs } = pinned.get(this.config)!;
     if (answerWithinMs !== undefined) query.options = { ...query.options, query_timeout: answerWithinMs };
     query.response = await around(query, false, async () => {
       await super._query(connection, query);
@@ -87,9 +91,22 @@ class PinnedClient extends PostgresDialect {
     });
     return query;
   }
-  override _stream(_: unknown, query: Query, stream: unknown, options: unknown): Promise<unknown> {
-    const { connection, around } = this.config.flotilla!;
-    return around(query, true, () => super._stream(connection, query, stream, options));
+  override async _stream(_: unknown, query: Query, stream: Transform, options: unknown): Promise<unknown> {
+    const { connection, around } = pinned.get(this.config)!;
+    let told = false;
+    const tell = () => {
+      told = true;
+    };
+    stream.once('error', tell);
+    try {
+      return await around(query, true, () => super._stream(connection, query, stream, options));
+    } catch (error) {
+      // Knex takes it that whoever reads the stream knows; nobody does of what failed before the first row, and would wait for ever
+      if (!told) stream.destroy(error as Error);
+      throw error;
+    } finally {
+      stream.off('error', tell);
+    }
   }
   acquireRawConnection(): Promise<never> {
     return Promise.reject(new FlotillaError('FLT_CONNECTION_ESCAPE', 'The migration tried to open another connection.'));
@@ -182,6 +199,6 @@ export function pinnedKnex(client: Client, options: PinnedOptions): KnexHandle {
   const knex = Knex(config as KnexHandle.Config);
   const dialect = knex.client as DialectClient;
   dialect.config.client = 'pg'; // migrations ask `knex.client.config.client === 'pg'`
-  dialect.config.flotilla = { ...options.hooks, connection: client };
+  pinned.set(dialect.config, { ...options.hooks, connection: client });
   return knex;
 }

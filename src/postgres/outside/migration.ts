@@ -16,8 +16,10 @@ import {
   type OpenRow,
   ownsFence,
   sessionSettings,
+  wallsOf,
 } from '../attempt.js';
 import type { MigrationRun, TenantSession } from '../contract.js';
+import { Hints } from '../hints.js';
 import type { TenantState } from '../ledger.js';
 import { closeOutside, commitIntent, type Hold, openSession, releaseAfterFailure, releaseSession } from '../messages.js';
 import { queryEach } from '../query-each.js';
@@ -77,8 +79,9 @@ export async function runOutside(
     const delta = before && (await deltaSince(attempt, session, before));
     options.check?.(delta);
     const facts = closingFacts(attempt, state, migration, { statements, durationMs: performance.now() - started });
+    const walls = { ...wallsOf(attempt, undefined, new Hints(settings.ownSchemas)), gone: [] };
     try {
-      await queryEach(client, closeOutside(settings, facts, hold), answerWithin(attempt));
+      await queryEach(client, closeOutside(settings, facts, hold, walls), answerWithin(attempt));
     } catch (error) {
       if ((error as { severity?: string }).severity === undefined) throw new CommitUnknown(facts, state.xid, error);
       throw error;

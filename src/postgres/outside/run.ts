@@ -8,24 +8,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorCode } from '../../domain/error-codes.js';
 import { FlotillaError } from '../../domain/errors.js';
 import type { RunOnTenant } from '../../engines/engine.js';
-import { type Attempt, sessionSettings, wallsOf } from '../attempt.js';
+import { type Attempt, sessionSettings } from '../attempt.js';
+import { refuseForeignSequences } from '../before-sending.js';
 import type { TenantSession } from '../contract.js';
-import { lookUpDropped, mayDrop } from '../dropped.js';
+import { wallsFor } from '../dropped.js';
+import { Hints } from '../hints.js';
 import { closeStep, type Hold, startStep } from '../messages.js';
 import { queryEach } from '../query-each.js';
 import { literal } from '../quote.js';
 import { classify } from '../sqlstate.js';
 import { type Statement, statementsOf } from '../statement.js';
-import type { Walls } from '../walls.js';
 import { runBare } from './bare.js';
 import { type Answer, answerOf, type Journal, type Place } from './journal.js';
 
 /** What this grammar does not know may do anything. */
-const UNKNOWN: Statement = { kind: 'write', functions: [], targets: [] };
+const UNKNOWN: Statement = { node: '', kind: 'write', functions: [], targets: [], grants: [], types: [], sequences: [] };
 
 /** A text to send, and how. */
 interface Text {
-  readonly sql: string;
   /** Validates a constraint: takes as long as it takes. */
   readonly validates?: true;
   readonly send: () => Promise<Answer>;
@@ -48,12 +48,13 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   /** Blocks that the file has opened itself, the savepoints in them, and where the journal stood. */
   const blocks: { readonly name: string | undefined; readonly mark: ReturnType<Journal['mark']> }[] = [];
   let blockCounters = '';
+  let hints = new Hints(settings.ownSchemas);
 
   const fail = (code: ErrorCode, what: string) =>
     new FlotillaError(code, `${input.tenant.id}: ${migration} ${what}`, { tenant: input.tenant.id, migration });
 
   const keep = async (sql: string) => {
-    await client.query(`begin; ${closeStep(settings, hold, undefined, `${sql} commit;`)}`);
+    await client.query(`begin; ${closeStep(settings, hold, undefined, sql)} commit;`);
   };
 
   /** A SELECT writes through the functions it calls, if they are volatile; most are not. */
@@ -86,11 +87,12 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
         const answer = await send();
         blocks.push({ name: undefined, mark: journal.mark() });
         blockCounters = await start('');
+        hints.lookUp = true; // a block cannot be sent again to look for what hides in it
         return answer;
       }
       case 'commit': {
         if (blocks.length === 0) return send();
-        await client.query(closeStep(settings, hold, await checkedWalls(attempt, session, blockCounters), ''));
+        await client.query(closeStep(settings, hold, await wallsFor(attempt, session, blockCounters, hints), ''));
         const answer = await send();
         blocks.length = 0;
         return answer;
@@ -157,19 +159,19 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   }
 
   /** A small transaction with the walls and the fence; a lock that is not granted is asked for again. */
-  async function inTransaction({ sql, validates, send }: Text, write: (answer: Answer) => string): Promise<Answer> {
+  async function inTransaction({ validates, send }: Text, write: (answer: Answer) => string): Promise<Answer> {
     for (let tries = 1; ; tries++) {
       try {
         const counters = await start('begin;');
         if (validates) await client.query('set local statement_timeout to 0');
         const answer = await send();
-        const walls = await checkedWalls(attempt, session, counters, mayDrop(sql));
-        await client.query(closeStep(settings, hold, walls, `${write(answer)} commit;`));
+        const walls = await wallsFor(attempt, session, counters, hints);
+        await client.query(`${closeStep(settings, hold, walls, write(answer))} commit;`);
         return answer;
       } catch (error) {
         if (!session.isBroken()) await client.query('rollback');
-        const lookAgain = (error as { code?: string }).code === 'FL004' && !attempt.checkDrops;
-        if (lookAgain) attempt.checkDrops = true;
+        const lookAgain = (error as { code?: string }).code === 'FL004' && !attempt.lookUp;
+        if (lookAgain) attempt.lookUp = true;
         else if (classify(error)?.trouble !== 'lock' || tries >= input.quickTries || input.stop?.()) throw error;
         else await delay(50 + Math.random() * 200 * tries);
       }
@@ -203,24 +205,25 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
       let live = true;
       for (const statement of statements) live = (await isLive(statement)) && live;
       if (blocks.length) return live ? send() : inBlock(journal.place(sql, bindings), send);
-      return live ? inTransaction({ sql, send }, () => '') : once({ sql, send }, journal.place(sql, bindings));
+      return live ? inTransaction({ send }, () => '') : once({ send }, journal.place(sql, bindings));
     }
     const inner = blocks.length ? undefined : unwrapped(sql, statements);
     if (inner === undefined)
       throw fail('FLT_STRAY_TRANSACTION', 'mixes BEGIN or COMMIT with other statements in one text; send them one by one.');
     const sendInner = async (): Promise<Answer> => queryEach(client, inner);
-    return once({ sql: inner, send: sendInner }, journal.place(sql, bindings));
+    return once({ send: sendInner }, journal.place(sql, bindings));
   }
 
   async function single(statement: Statement, sql: string, bindings: readonly unknown[], send: () => Promise<Answer>): Promise<Answer> {
     if (statement.kind === 'control') return control(statement, send);
     if (await isLive(statement)) {
-      const plain = blocks.length > 0 || (statement.kind === 'session' && statement.createsTemp === undefined);
-      return plain ? send() : inTransaction({ sql, send }, () => '');
+      const looksAround = statement.kind !== 'session' || statement.createsTemp !== undefined || statement.node === 'DeclareCursorStmt';
+      const plain = blocks.length > 0 || !looksAround;
+      return plain ? send() : inTransaction({ send }, () => '');
     }
     const place = journal.place(sql, bindings);
     if (blocks.length) return inBlock(place, send);
-    if (!statement.bare) return once({ sql, send, ...(statement.validates ? { validates: true } : {}) }, place);
+    if (!statement.bare) return once({ send, ...(statement.validates ? { validates: true } : {}) }, place);
     const entry = journal.find(place);
     if (entry?.state === 'done') return answerOf(entry);
     return runBare({ attempt, session, migration, journal, ownSchemas: settings.ownSchemas, keep }, statement.bare, place, send);
@@ -230,6 +233,9 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
     async around({ sql, bindings, index, streams }, send) {
       input.onStep(`${migration}, statement ${index + 1}`);
       const sendIt = send as () => Promise<Answer>;
+      if (blocks.length === 0) hints = hints.next();
+      await hints.read(sql);
+      await refuseForeignSequences(attempt, session, sql, hints);
       const statements = await statementsOf(sql);
       if (streams && statements?.some((it) => it.kind !== 'read'))
         throw fail('FLT_CONNECTION_ESCAPE', 'streams the answer of a statement that writes; send it as a query.');
@@ -241,12 +247,4 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
       if (blocks.length) throw fail('FLT_STRAY_TRANSACTION', 'ended inside a transaction that it had begun.');
     },
   };
-}
-
-/** The walls of a block that is about to end; what it dropped is looked up first where its text says that it may have. */
-async function checkedWalls(attempt: Attempt, session: TenantSession, counters: string, dropping = true): Promise<Walls> {
-  const look = attempt.checkDrops || dropping;
-  const walls = wallsOf(attempt, counters, look);
-  if (look) await lookUpDropped(attempt, session, walls);
-  return walls;
 }

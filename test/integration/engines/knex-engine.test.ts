@@ -366,6 +366,16 @@ describe('a migration', () => {
     expect(await tables()).toEqual([]);
   });
 
+  it.each([
+    ['is refused', { around: () => Promise.reject(new FlotillaError('FLT_CONNECTION_ESCAPE', 'no')) }, 'FLT_CONNECTION_ESCAPE'],
+    ['lacks the package that it needs', {}, 'FLT_MIGRATION_FAILED'],
+  ] as const)('is told that a stream %s, and does not wait for its rows for ever', async (_, more, code) => {
+    const engine = engineOf({
+      'a.js': `exports.up = async (knex) => { for await (const row of knex.raw('select 1').stream()) void row; };`,
+    });
+    expect(await failureOf(run(engine, 'up', more))).toMatchObject({ code });
+  });
+
   it('waits for its handle as long as a statement of its own takes', async () => {
     const engine = engineOf(
       {
@@ -477,6 +487,12 @@ describe('an error', () => {
     expect(error.message).toMatch(/^migrations\/a\.js(:2:\d+)? threw /);
     expect(error.message).toContain(`threw ${name};`);
     expect(inspect(error, { depth: 10 }).replaceAll(dir, '')).not.toContain(SECRET);
+  });
+
+  it('of our own is shown without the statement that Knex puts in front of it', async () => {
+    const engine = engineOf({ 'a.js': `exports.up = (knex) => knex.raw("select 'SECRET'");` });
+    const veto = () => Promise.reject(new FlotillaError('FLT_TENANT_ESCAPE', 'acme: not sent'));
+    expect(await failureOf(run(engine, 'up', { around: veto }))).toMatchObject({ code: 'FLT_TENANT_ESCAPE', message: 'acme: not sent' });
   });
 
   it('of the connection goes on as it is, so that it can be tried again', async () => {
