@@ -14,7 +14,7 @@ import type { SteerOptions, SteerResult } from './steer.js';
 const VERDICT_WITHIN_MS = 10_000;
 
 /**
- * Safe to repeat with the same requestId. With `tenants`, each is rolled back in a workflow of its own, which says there how it went.
+ * Safe to repeat with the same requestId. "pending" when there is no verdict within 10 s; the status has it then. With `tenants`, each is rolled back in a workflow of its own, which says there how it went.
  * @throws FLT_IRREVERSIBLE (names each migration and why; nothing was reverted), FLT_REFUSED, FLT_NO_OPEN_ROLLOUT, FLT_NO_WORKFLOW_WORKER
  */
 export async function rollback(context: ClientContext, options: SteerOptions<'rollback'> = {}): Promise<SteerResult> {
@@ -32,5 +32,10 @@ export async function rollback(context: ClientContext, options: SteerOptions<'ro
         { refused },
       );
   }
-  return answer;
+  return {
+    ...answer,
+    pending: true,
+    state: null,
+    message: 'Handed in. Whether it can be taken back is judged once the tenants in hand are done; `flotilla status` tells.',
+  };
 }

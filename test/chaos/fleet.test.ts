@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startPostgres } from '../../src/dev/embedded-postgres.js';
 import { FlotillaClient, type StartOptions } from '../../src/index.js';
 import { debianPostgres, smallFileSystem, startDebianPostgres } from '../support/debian-postgres.js';
-import { createFleet, type FleetFixture, type FleetOptions, query, until } from '../support/fleet.js';
+import { createFleet, type FleetFixture, type FleetOptions, loseControl, query, until } from '../support/fleet.js';
 import { addTitle, createNotes, waitsAtGate } from '../support/migration-sources.js';
 import { createDatabase } from '../support/postgres.js';
 import { createWire } from '../support/wire.js';
@@ -557,6 +557,34 @@ it('[F65] paused and resumed all the while, continuing as new in between, with a
   expect(end.code, end.stdout).toBe(0);
   expect(end.json.totals).toMatchObject({ applied: 60, failed: 0, unknown: 0, pending: 0 });
   await onceEach(fleet.hostUrls.h1!, schemas, ['20260101000000_slow']);
+});
+
+it('[F66] whose control database is lost in the middle of a rollout: aborted, rebuilt from the ledgers, and finished by the next start', async () => {
+  const schemas = names(6);
+  const fleet = await setup({
+    schemas,
+    config: `strategy: 'kept', strategies: { kept: { canary: { count: 2, bakeTime: '1h' }, bakeTime: '0s', finalBakeTime: '0s', waves: [{ name: 'all' }] } },`,
+  });
+  const lost = await fleet.worker();
+  const begun = await fleet.cli(['start', '--yes', '--actor', 'ana', '--json']);
+  await until(async () => (await fleet.cli(['status', '--json'])).json.state === 'baking', 'the canaries bake');
+  await loseControl(fleet);
+  await lost.stop('SIGKILL');
+  await fleet.worker();
+  expect((await fleet.cli(['ready', '--all', NOTES, '--json'])).code).toBe(7);
+
+  expect((await fleet.cli(['abort', '--reason', 'the control database is gone', '--yes', '--json'])).code).toBe(0);
+  const end = await fleet.cli(['wait', '--json']);
+  expect(end.json, end.stdout).toMatchObject({ state: 'aborted', totals: { applied: 2 } });
+  const refreshed = await fleet.cli(['refresh', '--json']);
+  expect(refreshed.json, refreshed.stdout).toMatchObject({ totals: { tenants: 6, upToDate: 2, pending: 4 }, rebuilt: { rollouts: 1 } });
+  const { rollouts } = (await fleet.cli(['history', '--json'])).json;
+  expect(rollouts).toMatchObject([{ rolloutId: begun.json.rolloutId, actor: 'ana', totals: { applied: 2 } }]);
+
+  const next = await fleet.cli(['start', '--strategy', 'fast', '--wait', '--yes', '--json']);
+  expect(next.json, next.stdout).toMatchObject({ state: 'succeeded', totals: { applied: 4, failed: 0 } });
+  expect((await fleet.cli(['ready', '--all', NOTES, '--json'])).code).toBe(0);
+  await onceEach(fleet.hostUrls.h1!, schemas, [NOTES]);
 });
 
 async function createHolder(url: string, sql: string) {

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterEach, expect, inject, it, onTestFinished } from 'vitest';
 import { DOCUMENTS, type DocumentKind } from '../../src/client/documents.js';
 import { withKnex } from '../support/backstage.js';
-import { createFleet, type FleetFixture, type FleetOptions, query, until, type WorkerProcess } from '../support/fleet.js';
+import { createFleet, type FleetFixture, type FleetOptions, loseControl, query, until, type WorkerProcess } from '../support/fleet.js';
 import { addTitle, createNotes } from '../support/migration-sources.js';
 
 const NOTES = '20260101000000_notes';
@@ -52,13 +52,6 @@ const migrated = async (fleet: FleetFixture, ...more: string[]) => {
 const waitFor = (fleet: FleetFixture, state: string) =>
   until(async () => (await json(fleet, 'status', 'status')).state === state, `the rollout to be ${state}`);
 /** The control database is gone, and an empty one is in its place. */
-async function loseControl(fleet: FleetFixture): Promise<void> {
-  const at = new URL(fleet.controlUrl);
-  const database = at.pathname.slice(1);
-  at.pathname = '/postgres';
-  await query(at.toString(), `drop database "${database}" with (force)`);
-  await query(at.toString(), `create database "${database}"`);
-}
 const findingsOf = (document: { findings: { code: string }[] }, code: string): any[] => document.findings.filter((it) => it.code === code);
 
 it('finds an edited file once for all tenants, lets it pass once somebody has accepted it, and finds it again when it is edited again', async () => {

@@ -21,7 +21,7 @@ it('lets no credential and no row of tenant data into a workflow history, a log 
       '20260102000000_cast.js': `exports.up = (knex) => knex.raw('insert into people (email) values (?::int::text)', ['${BINDING}']); exports.down = () => {};`,
       '20260103000000_throws.js': `exports.up = async (knex) => { const { rows } = await knex.raw('select email from people limit 1'); throw new Error('bad row ' + rows[0].email + ' ' + knex.client.config.connection); }; exports.down = () => {};`,
     },
-    config: `strategies: { loud: { canary: false, waves: [{ name: 'all', maxFailures: '100%' }], onBreach: 'continue' } }, strategy: 'loud',`,
+    config: `strategies: { loud: { canary: false, waves: [{ name: 'all' }], onBreach: 'continue' } }, strategy: 'loud',`,
   });
   open.push(fleet);
   await query(fleet.hostUrls.h1!, `create role ${role} superuser login password '${PASSWORD}'`);
