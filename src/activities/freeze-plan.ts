@@ -53,6 +53,7 @@ export const createFreezePlan =
       });
     }
     const migrations = await plannedMigrations(deps, input, files, to);
+    findings.push(...sideEffects(files, migrations));
     const judged = mergeFindings(allowOutOfOrder(findings, strategy));
     const frozen = input.mode === 'freeze' && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
     const content = {
@@ -156,6 +157,21 @@ async function plannedMigrations(
     ];
   });
 }
+
+/** What happens outside the database is neither once per tenant nor taken back. */
+const sideEffects = (files: readonly MigrationFile[], planned: PlanSummary['migrations']): Finding[] =>
+  files.flatMap(({ name, sideEffects, owner }) =>
+    sideEffects === undefined || !planned.some((migration) => migration.name === name)
+      ? []
+      : [
+          {
+            severity: 'info',
+            code: 'FLT_SIDE_EFFECTS',
+            message: `${name} has effects outside the database: ${sideEffects}.${owner === undefined ? '' : ` Its owner is ${owner}.`}`,
+            migration: name,
+          },
+        ],
+  );
 
 function reversible(file: MigrationFile): PlannedMigration['reversible'] {
   if (file.irreversible !== undefined)

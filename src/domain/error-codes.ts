@@ -322,6 +322,14 @@ export const ERROR_CODES = {
     "A tenant's ledger was not written where it stands: the tenant was restored from a dump, or copied, since Flotilla was last there.",
     'Nothing: the next migration notes it by itself, and "flotilla adopt TENANT" at once. What was applied before can no longer be rolled back.',
   ),
+  FLT_SIDE_EFFECTS: row(
+    'PreflightError',
+    'no',
+    'none',
+    3,
+    'A pending migration says that it has effects outside the database: they happen again when an attempt is repeated, and no rollback takes them back.',
+    'Make sure that they may happen twice for a tenant, then start.',
+  ),
   FLT_NO_DOWN: row('RollbackError', 'no', 'none', 3, 'The migration has no down.', 'Write one, or declare why it is irreversible.'),
   FLT_HAS_HISTORY: row(
     'PreflightError',

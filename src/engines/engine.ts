@@ -17,6 +17,9 @@ export interface MigrationFile {
   readonly hasDown: boolean;
   /** Set when the file declares that it cannot be taken back. */
   readonly irreversible?: string;
+  /** What the file says happens outside the database, and who to ask. */
+  readonly sideEffects?: string;
+  readonly owner?: string;
 }
 
 /** A problem with one file; planning reports all of them at once (FLT_MIGRATION_INVALID). */

@@ -4,8 +4,8 @@
 export interface FlotillaMigration {
   /** Why the migration cannot be taken back; declared instead of a `down`. */
   readonly irreversible?: string;
-  /** What happens outside the database. */
+  /** What happens outside the database. The plan says so: no rollback takes it back, and it happens again when an attempt is repeated. */
   readonly sideEffects?: string;
-  /** Who to ask. */
+  /** Who to ask about it. Named with the side effects. */
   readonly owner?: string;
 }

@@ -94,15 +94,24 @@ it('reports a migration with a syntax error and one without up together, and pla
   noStack(ran);
 });
 
-it('plans a migration without down, says that it cannot be rolled back, and refuses the rollback before anything is reverted', async () => {
+it('plans a migration without down, says that it cannot be rolled back and what it does outside the database, and refuses the rollback before anything is reverted', async () => {
   const fleet = await setup({
     config: keptOpen,
-    migrations: { '20260101000000_notes.js': `exports.up = (knex) => knex.schema.createTable('notes', (t) => { t.increments('id'); });` },
+    migrations: {
+      '20260101000000_notes.js': `exports.flotilla = { sideEffects: 'one mail to the admin', owner: 'billing' }; exports.up = (knex) => knex.schema.createTable('notes', (t) => { t.increments('id'); });`,
+    },
   });
   await fleet.worker();
   const plan = await fleet.cli(['plan', '--json']);
   expect(plan.code).toBe(0);
   expect(plan.json.migrations[0].reversible).toMatchObject({ verdict: 'no', code: 'FLT_NO_DOWN' });
+  expect(plan.json.findings).toContainEqual(
+    expect.objectContaining({
+      severity: 'info',
+      code: 'FLT_SIDE_EFFECTS',
+      message: '20260101000000_notes has effects outside the database: one mail to the admin. Its owner is billing.',
+    }),
+  );
   expect((await fleet.cli(['start', plan.json.planId, '--yes', '--json'])).code).toBe(0);
   await until(async () => (await fleet.cli(['status', '--json'])).json.state === 'baking', 'every tenant migrated');
   const refused = await fleet.cli(['rollback', '--reason', 'no use', '--json']);

@@ -87,7 +87,7 @@ describe('migration files', () => {
     const engine = engineOf({
       '04_typed.ts': `import type { Knex } from 'knex';
         import type { FlotillaMigration } from 'flotilla/migration';
-        export const flotilla: FlotillaMigration = { irreversible: 'it sends mail' };
+        export const flotilla: FlotillaMigration = { irreversible: 'it sends mail', sideEffects: 'a mail', owner: 'billing' };
         export async function up(knex: Knex): Promise<void> { await knex.schema.createTable('typed', (t) => { t.increments(); }); }`,
       '01_plain.js': `exports.up = ${create('plain')}; exports.down = (knex) => knex.schema.dropTable('plain');`,
       '03_module.mjs': `export const up = ${create('module')}; export const config = { transaction: false };`,
@@ -108,6 +108,7 @@ describe('migration files', () => {
       ['06_default.mts', '06_default', false, false],
     ]);
     expect(files.map((file) => file.irreversible)).toEqual([undefined, undefined, undefined, 'it sends mail', undefined, undefined]);
+    expect(files[3]).toMatchObject({ sideEffects: 'a mail', owner: 'billing' });
     for (const file of files) await engine.run(file, 'up', { client, serverVersion: '18.4', schema, tenantId: 'acme', around: plainly });
     expect(await tables()).toEqual(['common', 'defaulted', 'esm', 'module', 'plain', 'typed']);
   });
@@ -127,6 +128,7 @@ describe('migration files', () => {
       'b_no_up.ts': 'export const down = () => {};',
       'c_throws.js': `throw new Error('at load');`,
       'd_missing.js': `const x = require('./nowhere'); exports.up = () => x;`,
+      'e_fact.js': `exports.flotilla = { sidEffects: 'a mail' }; exports.up = () => {};`,
       'e_good.js': 'exports.up = () => {};',
       'e_good.ts': 'export const up = () => {};',
     });
@@ -137,6 +139,7 @@ describe('migration files', () => {
       ['b_no_up.ts', 'it does not load: it exports no function "up"'],
       ['c_throws.js', 'it does not load: at load'],
       ['d_missing.js', expect.stringMatching(/^it does not load: .*nowhere/)],
+      ['e_fact.js', 'it does not load: its export "flotilla" knows no field "sidEffects": irreversible, sideEffects, owner'],
       ['e_good.ts', 'another file has the same name without its extension: e_good.js'],
     ]);
     expect(problems.every((problem) => !problem.message.includes('\n'))).toBe(true);
