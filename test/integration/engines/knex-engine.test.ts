@@ -502,14 +502,16 @@ describe('an error', () => {
     const { rows } = await client.query('select pg_backend_pid() as pid');
     const killer = await db.client();
     const engine = engineOf({ 'a.js': `exports.config = { transaction: false }; exports.up = (knex) => knex.raw('select pg_sleep(60)');` });
+    let killed: Promise<unknown> = Promise.resolve();
     const failed = failureOf(
       run(engine, 'up', {
         around: (_, send) => {
-          void killer.query('select pg_terminate_backend($1)', [rows[0].pid]);
+          killed = killer.query('select pg_terminate_backend($1)', [rows[0].pid]);
           return send();
         },
       }),
     );
     expect(classify(await failed)).toMatchObject({ code: 'FLT_CONNECTION_LOST' });
+    await killed;
   });
 });
