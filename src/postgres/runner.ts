@@ -16,6 +16,7 @@ import { checksumOf, createBookkeeping, effectOf, type HalfWay, type TenantState
 import { bumpFence, closeTransaction, committedRow, openTransaction } from './messages.js';
 import { leaveOutside, openOutside, runOutside, StoppedHalfWay } from './outside/migration.js';
 import { queryEach } from './query-each.js';
+import { pauseFor } from './retry.js';
 import { revert } from './revert.js';
 import { classify, describePostgresError } from './sqlstate.js';
 
@@ -94,7 +95,7 @@ async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<
         if (settled) return settled;
         fenceFirst = true; // the old backend may live on: it must not commit any more
       }
-      await delay(50 + Math.random() * 200 * tries);
+      await pauseFor(tries);
     }
   }
 }

@@ -33,6 +33,13 @@ export interface Statement {
    */
   readonly kind: 'read' | 'write' | 'session' | 'bare' | 'control';
   readonly control?: Control;
+  /** Its end begins the next block. */
+  readonly chain?: true;
+  /** Begins a block with an isolation level of its own, or the like. */
+  readonly modes?: true;
+  /** Where it stands in the text, in bytes of UTF-8: from behind the semicolon before it to behind its own. */
+  readonly from: number;
+  readonly to: number;
   /** Name of the savepoint. */
   readonly savepoint?: string;
   readonly bare?: Bare;
@@ -133,8 +140,11 @@ function describe(raw: RawStmt): Statement {
   const [type, body] = Object.entries(raw.stmt as unknown as Record<string, Tree>)[0]!;
   const found: Found = { functions: new Set<string>(), writes: false, targets: [], sequences: [] };
   walk(body, found);
+  const from = raw.stmt_location ?? 0;
   const all = {
     node: type,
+    from,
+    to: from + (raw.stmt_len ?? 0) + 1,
     functions: [...found.functions],
     targets: [...found.targets, ...targetsOf(type, body)],
     grants: type === 'GrantStmt' ? grantedOn(body) : [],
@@ -148,13 +158,16 @@ function describe(raw: RawStmt): Statement {
       ...all,
       kind: 'control',
       control: CONTROLS[body.kind as string]!,
+      ...(body.options ? { modes: true as const } : {}),
+      ...(body.chain ? { chain: true as const } : {}),
       ...(body.savepoint_name ? { savepoint: body.savepoint_name as string } : {}),
     };
   const bare = bareOf(type, body);
   if (bare) return { ...all, kind: 'bare', bare };
   const temp = createdTemp(type, body);
   if (temp !== undefined) return { ...all, kind: 'session', createsTemp: temp };
-  if (SESSION.has(type)) return { ...all, kind: 'session' };
+  if (SESSION.has(type) || (type === 'CreateFunctionStmt' && strings(body.funcname).at(-2) === 'pg_temp'))
+    return { ...all, kind: 'session' };
   if (type === 'SelectStmt') return { ...all, kind: found.writes || body.intoClause ? 'write' : 'read' };
   if (type === 'ExplainStmt') return { ...all, kind: hasOption(body.options, 'analyze') && found.writes ? 'write' : 'read' };
   const validates = type === 'AlterTableStmt' && commands(body).every((command) => command.subtype === 'AT_ValidateConstraint');

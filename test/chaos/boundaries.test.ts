@@ -159,7 +159,9 @@ describe('a file of our own', () => {
                    if (broken) await trx.raw('select 1/0');
                  });
                } catch {}
-             await knex.raw('begin; update notes set n = n + 100; insert into notes (body) values (\\'text\\'); commit;');`,
+             await knex.raw('-- α\\n begin /* ß */ transaction; update notes set n = n + 100; insert into notes (body) values (\\'text\\'); commit -- done');
+             await knex.raw("create function pg_temp.half(n int) returns int immutable language sql as 'select n / 2'");
+             await knex.raw('update notes set n = pg_temp.half(n) where id = 1');`,
           ),
         },
         seed,

@@ -3,11 +3,11 @@
  * catalog says before and after. The journal has them as `started` before they are sent.
  */
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { FlotillaError } from '../../domain/errors.js';
 import { type Attempt, NotNow } from '../attempt.js';
 import type { TenantSession } from '../contract.js';
 import { ident } from '../quote.js';
+import { waitForLock } from '../retry.js';
 import { classify } from '../sqlstate.js';
 import type { Bare, Name } from '../statement.js';
 import { type Answer, type Journal, NOTHING, type Place } from './journal.js';
@@ -75,12 +75,16 @@ async function decide(
       );
     }
     case 'detach': {
-      const state = begunBefore ? await partitionState(session.client, bare.parent, bare.partition) : 'attached';
-      if (state === 'detached') return done(NOTHING);
-      await begin();
+      let begun = begunBefore;
       const finalize = `alter table ${qualified(bare.parent)} detach partition ${qualified(bare.partition)} finalize`;
       return done(
-        await again(run, () => patiently(run, state === 'pending' ? () => session.client.query(finalize) as Promise<Answer> : send)),
+        await again(run, async () => {
+          const state = begun ? await partitionState(session.client, bare.parent, bare.partition) : 'attached';
+          if (state === 'detached') return NOTHING;
+          if (!begun) await begin();
+          begun = true;
+          return patiently(run, state === 'pending' ? () => session.client.query(finalize) as Promise<Answer> : send);
+        }),
       );
     }
   }
@@ -142,8 +146,7 @@ async function again<T>({ attempt }: BareRun, work: () => Promise<T>): Promise<T
     try {
       return await work();
     } catch (error) {
-      if (classify(error)?.trouble !== 'lock' || tries >= attempt.input.quickTries || attempt.input.stop?.()) throw error;
-      await delay(50 + Math.random() * 200 * tries);
+      await waitForLock(error, tries, attempt.input);
     }
   }
 }

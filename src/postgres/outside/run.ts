@@ -4,7 +4,6 @@
  * small transaction with its journal entry, the walls and the fence. What Postgres refuses in a block: `bare.ts`.
  */
 
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorCode } from '../../domain/error-codes.js';
 import { FlotillaError } from '../../domain/errors.js';
 import type { RunOnTenant } from '../../engines/engine.js';
@@ -16,13 +15,13 @@ import { Hints } from '../hints.js';
 import { closeStep, type Hold, startStep } from '../messages.js';
 import { queryEach } from '../query-each.js';
 import { literal } from '../quote.js';
-import { classify } from '../sqlstate.js';
+import { waitForLock } from '../retry.js';
 import { type Statement, statementsOf } from '../statement.js';
 import { runBare } from './bare.js';
 import { type Answer, answerOf, type Journal, type Place } from './journal.js';
 
 /** What this grammar does not know may do anything. */
-const UNKNOWN: Statement = { node: '', kind: 'write', functions: [], targets: [], grants: [], types: [], sequences: [] };
+const UNKNOWN: Statement = { node: '', kind: 'write', from: 0, to: 0, functions: [], targets: [], grants: [], types: [], sequences: [] };
 
 /** A text to send, and how. */
 interface Text {
@@ -91,6 +90,7 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
         return answer;
       }
       case 'commit': {
+        if (statement.chain) throw fail('FLT_STRAY_TRANSACTION', 'ends a transaction with AND CHAIN; begin the next one by itself.');
         if (blocks.length === 0) return send();
         await client.query(closeStep(settings, hold, await wallsFor(attempt, session, blockCounters, hints), ''));
         const answer = await send();
@@ -98,6 +98,7 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
         return answer;
       }
       case 'rollback': {
+        if (statement.chain) throw fail('FLT_STRAY_TRANSACTION', 'ends a transaction with AND CHAIN; begin the next one by itself.');
         const answer = await send();
         if (blocks[0]) journal.returnTo(blocks[0].mark);
         blocks.length = 0;
@@ -172,8 +173,7 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
         if (!session.isBroken()) await client.query('rollback');
         const lookAgain = (error as { code?: string }).code === 'FL004' && !attempt.lookUp;
         if (lookAgain) attempt.lookUp = true;
-        else if (classify(error)?.trouble !== 'lock' || tries >= input.quickTries || input.stop?.()) throw error;
-        else await delay(50 + Math.random() * 200 * tries);
+        else await waitForLock(error, tries, input);
       }
     }
   }
@@ -181,11 +181,9 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   /** `begin; …; commit` sent as one text is one transaction: ours takes its place. */
   function unwrapped(sql: string, statements: readonly Statement[]): string | undefined {
     const [first, last] = [statements[0]!, statements.at(-1)!];
-    if (first.control !== 'begin' || last.control !== 'commit' || statements.length < 3) return undefined;
+    if (first.control !== 'begin' || last.control !== 'commit' || first.modes || last.chain || statements.length < 3) return undefined;
     if (statements.slice(1, -1).some((it) => it.kind === 'control' || it.kind === 'bare')) return undefined;
-    return sql
-      .replace(/^[\s;]*(begin|start\s+transaction)(\s+work|\s+transaction)?\s*;/i, '')
-      .replace(/(commit|end)(\s+work|\s+transaction)?[\s;]*$/i, '');
+    return Buffer.from(sql).subarray(first.to, last.from).toString();
   }
 
   /** Sent again by every attempt: it only reads, or what it does is gone with the session. */

@@ -1230,7 +1230,8 @@ const wrapped: readonly EscapeAttempt[] = [
     'block-chain',
     'writes elsewhere in a block that COMMIT AND CHAIN has begun',
     ['begin', `insert into notes (body) values ('y')`, 'commit and chain', 'update sibling.people set n = 1', 'commit'],
-    SIBLING,
+    'AND CHAIN',
+    { code: 'FLT_STRAY_TRANSACTION' },
   ),
   outside(
     'mixed-text',
