@@ -13,6 +13,6 @@ export type { WaitOptions, WaitResult } from './client/wait.js';
 export type { ErrorCode } from './domain/error-codes.js';
 export { FlotillaError } from './domain/errors.js';
 export type { PlanSummary } from './domain/plan.js';
-export type { RolloutState } from './domain/rollout.js';
+export type { RolloutState } from './domain/rollout/contract.js';
 export type { TenantRef, TenantState, Totals } from './domain/tenant.js';
 export { defineFleet, type FleetConfig, fromList, fromQuery, fromSchemas } from './spec/fleet.js';

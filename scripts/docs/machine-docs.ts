@@ -1,6 +1,6 @@
 /** The drawn part of docs/state-machine.md, from the table in `src/domain/rollout-machine.ts`. */
 
-import { drawMachine, ROLLOUT_MACHINE } from '../../src/domain/rollout-machine.js';
+import { drawMachine, ROLLOUT_MACHINE } from '../../src/domain/rollout/machine.js';
 
 const BEGIN = '<!-- drawing: made by "npm run docs" from src/domain/rollout-machine.ts; do not edit up to the end of the drawing -->';
 const END = '<!-- end of the drawing -->';

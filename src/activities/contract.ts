@@ -3,12 +3,19 @@
  * queue `C` = control (`<queue>`), `T` = tenant (`<queue>/<cell>`).
  */
 
+import type { Ask, AuditEvent } from '../domain/asks.js';
+import type { GatePhase, GateState } from '../domain/gates.js';
 import type { ListResult } from '../domain/outcome.js';
-import type { EditedSource, Finding, PlanSummary, RolloutPlan } from '../domain/plan.js';
-import type { FinalState, RolloutProgress, RolloutState } from '../domain/rollout.js';
+import type { EditedSource, Finding, PlannedWave, PlanSummary, RolloutPlan } from '../domain/plan.js';
+import type { FinalState, RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
+import type { CellReadings } from '../domain/rollout/gate-board.js';
+import type { Notice } from '../domain/rollout/notices.js';
 import type { TendResult, TendVerb } from '../domain/tend.js';
+import type { Totals } from '../domain/tenant.js';
+import type { WaveEntry } from '../domain/wave/book.js';
+import type { WindowView } from '../domain/windows.js';
 import type { AdminAnswers } from '../workflows/admin-messages.js';
-import type { AdminVerb, Ask, PlanInput, TenantInput, TenantVerb } from '../workflows/messages.js';
+import type { AdminVerb, PlanInput, TenantInput, TenantVerb } from '../workflows/messages.js';
 
 export interface Hello {
   /** Short hash of this worker's package version and migration files. */
@@ -52,6 +59,10 @@ export interface MigrateTenantsInput {
   readonly wave: number;
   readonly host: string;
   readonly direction: 'up' | 'down';
+  /** down: the rollout whose work is taken back. @defaultValue this one */
+  readonly rollbackOf?: string;
+  /** down: this migration stays, with all before it. */
+  readonly to?: string;
   /** Tenant ids of one host. */
   readonly tenants: readonly string[];
   /** Fingerprint before and after, and record the delta. */
@@ -86,10 +97,45 @@ export type TendOrder =
   | { readonly verb: 'refresh' }
   | { readonly verb: 'eject'; readonly force: boolean };
 
-export interface AuditEvent extends Ask {
-  readonly verb: string;
-  readonly subject?: string;
-  readonly atMs: number;
+/** Which gates to watch, and what is known of them. */
+export interface WatchGatesInput {
+  readonly fleet: string;
+  readonly planId: string;
+  readonly cell: string;
+  readonly phase: GatePhase;
+  /** Hosts of this cell that the wave has tenants on. */
+  readonly hosts: readonly string[];
+  /** This cell also asks the gates of the whole fleet. */
+  readonly fleetWide: boolean;
+  readonly memory: GateMemory;
+}
+
+/** What a watcher hands to the next: the gates that have more to remember than that they pass. */
+export interface GateMemory {
+  /** By gate, and " on host" for those of a host. */
+  readonly states: Readonly<Record<string, GateState>>;
+  /** What was there at the first look, for gates that count what has come since. */
+  readonly baselines: Readonly<Record<string, number>>;
+}
+
+export interface SweepInput {
+  readonly fleet: string;
+  readonly planId: string;
+  readonly rolloutId: string;
+  /** 1, 2 or 3. */
+  readonly sweep: number;
+  /** Index that the wave would have. */
+  readonly wave: number;
+  /** The plan under which the tenants were discovered and scanned again. */
+  readonly scanId: string;
+}
+
+export interface SweepResult {
+  readonly wave?: PlannedWave;
+  /** States of all tenants that no wave holds. */
+  readonly outside: Partial<Totals>;
+  /** Tenants of earlier waves that are taken up again. */
+  readonly retaken: readonly { readonly id: string; readonly wave: number }[];
 }
 
 export interface ParkTenantsInput {
@@ -136,8 +182,29 @@ export interface Activities {
   // Rollout
   /** C. Stores the rollout's row (idempotent by rolloutId) and answers its frozen plan. @throws FLT_PLAN_NOT_FOUND, FLT_PLAN_STALE */
   openRollout(input: Ask & { readonly fleet: string; readonly rolloutId: string; readonly planId: string }): Promise<RolloutPlan>;
-  /** C. Ids of one wave and host, in order, from an ordinal on. */
-  loadTenants(input: LoadTenantsInput): Promise<readonly string[]>;
+  /** C. The tenants of one wave and host, in order, from an ordinal on. */
+  loadTenants(input: LoadTenantsInput): Promise<readonly WaveEntry[]>;
+  /** C. Whether tenants whom these windows of the plan concern (indices joined with commas) may be started now, and until when that holds. */
+  windowsAt(input: { readonly planId: string; readonly keys: readonly string[] }): Promise<Readonly<Record<string, WindowView>>>;
+  /** T. Looks at the gates of a phase again and again; returns when it has a verdict for each, or one differs from those in \`memory\`. Heartbeats; cancellable. */
+  watchGates(input: WatchGatesInput): Promise<{ readonly readings: CellReadings; readonly memory: GateMemory }>;
+  /** T. Cancels what the sessions of these tenants and this rollout run, again and again until it is cancelled itself. */
+  cancelBackends(input: {
+    readonly rolloutId: string;
+    readonly planId: string;
+    readonly host: string;
+    readonly tenants: readonly string[];
+  }): Promise<void>;
+  /** C. For canaries that were up to date: pending tenants of later waves, of the same host and as alike as can be. */
+  substituteCanaries(input: {
+    readonly planId: string;
+    readonly rolloutId: string;
+    readonly canaries: readonly string[];
+  }): Promise<readonly { readonly id: string; readonly host: string; readonly wave: number }[]>;
+  /** C. Puts tenants that came, or are free to go, into one more wave. Safe to repeat. */
+  freezeSweep(input: SweepInput): Promise<SweepResult>;
+  /** C. Tells the webhooks of the config. Tried a few times; an address that stays silent is written to the audit trail. */
+  notify(input: { readonly fleet: string; readonly rolloutId: string; readonly notice: Notice }): Promise<void>;
   /** T. Heartbeats every second; finishes the tenant in hand on cancel, shutdown and pause. Writes each outcome to the control database. */
   migrateTenants(input: MigrateTenantsInput): Promise<ListResult>;
   /** T. Returns when the host answers again to one of the tenants; heartbeats; cancellable. */

@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod';
-import { ROLLOUT_STATES } from '../domain/rollout.js';
+import { ROLLOUT_STATES } from '../domain/rollout/contract.js';
 import { TENANT_STATES } from '../domain/tenant.js';
 
 const time = z.string().describe('RFC 3339, UTC');

@@ -1,7 +1,7 @@
 /** Exit codes of every verb; also what `wait` makes of a rollout's state. Scripts rely on the numbers. */
 
 import { ERROR_CODES, type ErrorCode } from '../domain/error-codes.js';
-import type { RolloutState } from '../domain/rollout.js';
+import type { RolloutState } from '../domain/rollout/contract.js';
 
 export const EXIT = {
   /** Done, or nothing to do. */

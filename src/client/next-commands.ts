@@ -1,6 +1,6 @@
 /** The exact commands that fit a rollout's situation, most useful first. Pure: the same status gives the same commands. */
 
-import { isFinal, type RolloutProgress, type RolloutState } from '../domain/rollout.js';
+import { isFinal, type RolloutProgress, type RolloutState } from '../domain/rollout/contract.js';
 import { unresolved } from '../domain/tenant.js';
 
 export interface NextCommand {

@@ -1,7 +1,7 @@
 /** Rolling an open rollout back: handed in, judged by the rollout before anything is reverted, and only then answered. */
 
 import { FlotillaError } from '../domain/errors.js';
-import { isFinal, type RolloutProgress } from '../domain/rollout.js';
+import { isFinal, type RolloutProgress } from '../domain/rollout/contract.js';
 import { QUERIES } from '../workflows/messages.js';
 import type { ClientContext } from './context.js';
 import { delay } from './delay.js';

@@ -1,7 +1,7 @@
 /** Where a rollout stands, in one shape wherever it was read: from the workflow, from its result, or from the control database. */
 
 import { ERROR_CODES, isErrorCode } from '../domain/error-codes.js';
-import { type FailureGroup, isFinal, type RolloutProgress, type RolloutState, type WaveProgress } from '../domain/rollout.js';
+import { type FailureGroup, isFinal, type RolloutProgress, type RolloutState, type WaveProgress } from '../domain/rollout/contract.js';
 import { countTotals, noTotals, TENANT_STATES, type Totals } from '../domain/tenant.js';
 import type { RolloutRecord } from '../workflows/admin-messages.js';
 import { type NextCommand, needsPerson, nextCommands } from './next-commands.js';

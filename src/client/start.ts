@@ -2,7 +2,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { FlotillaError } from '../domain/errors.js';
 import { workflowIds } from '../domain/ids.js';
 import type { PlanSummary } from '../domain/plan.js';
-import { isFinal } from '../domain/rollout.js';
+import { isFinal } from '../domain/rollout/contract.js';
 import type { Tuning } from '../domain/tuning.js';
 import { type Ask, QUERIES, type RolloutInput, WORKFLOWS } from '../workflows/messages.js';
 import { searchAttribute } from '../workflows/search-attributes.js';

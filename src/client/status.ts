@@ -8,7 +8,7 @@ import {
   type RolloutReport,
   type RolloutState,
   type WaveProgress,
-} from '../domain/rollout.js';
+} from '../domain/rollout/contract.js';
 import { noTotals } from '../domain/tenant.js';
 import { QUERIES } from '../workflows/messages.js';
 import { searchAttribute } from '../workflows/search-attributes.js';

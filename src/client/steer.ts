@@ -1,6 +1,6 @@
 import { WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import { FlotillaError } from '../domain/errors.js';
-import type { RolloutProgress, RolloutState } from '../domain/rollout.js';
+import type { RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
 import { type Answer, type Ask, QUERIES, ROLLOUT_SIGNALS, type RolloutAsks, type RolloutVerb } from '../workflows/messages.js';
 import { toAsk } from './ask.js';
 import type { AskOptions, ClientContext } from './context.js';

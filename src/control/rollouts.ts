@@ -1,6 +1,6 @@
 /** Rollouts: one row each, with the report of the finished ones. The dev server forgets closed workflows after a day; this does not. */
 
-import type { RolloutProgress, RolloutReport, RolloutState } from '../domain/rollout.js';
+import type { RolloutProgress, RolloutReport, RolloutState } from '../domain/rollout/contract.js';
 import { ask, type ControlPool } from './control-pool.js';
 
 export interface RolloutRow {

@@ -8,7 +8,8 @@ export const OUTCOMES = [
   'rollbackFailed', // down: refused or failed
   'deferred', // lock not granted in the quick tries; come back later
   'unknown', // connection lost at COMMIT and the ledger could not be read
-  'skipped', // held back: parked failure of an older rollout, pin
+  'skipped', // left out: its source says that it is not active any more
+  'moved', // it lives on another host now; `to` says where
   'gone', // the tenant's source says that it was deleted
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
@@ -21,6 +22,8 @@ export interface TenantException {
   readonly message?: string;
   /** failed: something of the failed migration stays (non-transactional). */
   readonly partial?: boolean;
+  /** moved: where it lives now, and that host's own limit. */
+  readonly to?: { readonly host: string; readonly cell: string; readonly limit: number };
 }
 
 /** Counts of the tenants reached, the exceptions by id, and where to go on. `counts` includes the exceptions. */
@@ -31,6 +34,8 @@ export interface ListResult {
   readonly next: number;
   /** The host did not answer: the tenants from `next` on wait for it; no tries spent. */
   readonly hostDown?: { readonly code: string; readonly message: string };
+  /** Others hold the host's slots: the tenants from `next` on wait for one. */
+  readonly hostBusy?: { readonly message: string };
   /** This worker's files are not the plan's: the tenants from `next` on wait for a worker that has them. */
   readonly filesDiffer?: { readonly build: string; readonly message: string };
 }

@@ -1,6 +1,7 @@
 /** The frozen answer to "what exactly would happen". Shapes shared by the planner, the workflows, the client and the CLI. */
 
 import type { GateSpec } from '../spec/gates.js';
+import type { Freeze } from './asks.js';
 import type { GateLimits, GatePhase } from './gates.js';
 import type { HostCheck } from './host-checks.js';
 import type { Totals } from './tenant.js';
@@ -155,6 +156,10 @@ export interface PlanSummary {
   readonly createdAt: string;
   /** Newest migration every tenant will stand at. */
   readonly to: string;
+  /** Who was asked for; undefined: everybody. */
+  readonly selection?: { readonly tenants?: readonly string[]; readonly selector?: string };
+  /** Of a plan that takes a closed rollout back. */
+  readonly rollbackOf?: { readonly rolloutId: string; readonly planId: string; readonly force: boolean; readonly to?: string };
   /** Hosts of the selected tenants, up to date or not. */
   readonly hosts: number;
   readonly cells: readonly string[];
@@ -173,4 +178,8 @@ export interface RolloutPlan {
   readonly summary: PlanSummary;
   /** States of the tenants that no wave holds (upToDate, skipped, blocked). */
   readonly outside: Partial<Totals>;
+  /** The fleet is frozen. */
+  readonly freeze?: Freeze;
+  /** The worker's config names somebody to tell. */
+  readonly notifies?: boolean;
 }

@@ -12,6 +12,8 @@ export interface Tuning {
   readonly continueAsNewAfterEvents?: number;
   /** How long a wave waits before it asks again after `filesDiffer`. @defaultValue 5000 */
   readonly filesRetryMs?: number;
+  /** How long a wave waits before it asks again for a slot on a host that others use. @defaultValue 1000 */
+  readonly busyRetryMs?: number;
   /** After this long without a worker that has the files, the rollout pauses with reason `files`. @defaultValue 120000 */
   readonly filesPauseAfterMs?: number;
 }
@@ -24,6 +26,7 @@ export function resolveTuning(tuning: Tuning = {}): Required<Tuning> {
     smallWave: 100, // up to here every tenant is a line of its own in the Temporal UI
     continueAsNewAfterEvents: 8_000, // Temporal warns at 10,240 events
     filesRetryMs: 5_000,
+    busyRetryMs: 1_000, // the list has waited for a slot itself
     filesPauseAfterMs: 120_000, // a deploy that rolls
     ...tuning,
   };

@@ -80,3 +80,13 @@ export const verifyActivities = (taskQueue: string, cell: string, summary: strin
     retry: { initialInterval: 500, maximumInterval: '10s' },
     summary,
   });
+
+/** A webhook: a few tries within a minute or so, then it is left. */
+export const notifyActivities = (taskQueue: string): Proxied =>
+  proxyActivities<Activities>({
+    taskQueue,
+    startToCloseTimeout: '30s',
+    scheduleToCloseTimeout: '2m',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: '15s', maximumAttempts: 5 },
+  });

@@ -1,7 +1,7 @@
 /** What each admin verb takes and answers. The client sends these through `adminWorkflow`; `answerAdmin` answers them. Pages hold at most 1,000 rows. */
 
 import type { Finding, PlanTotals } from '../domain/plan.js';
-import type { RolloutProgress, RolloutState } from '../domain/rollout.js';
+import type { RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
 import type { TenantState, Totals } from '../domain/tenant.js';
 import type { TendResult } from '../domain/tend.js';
 

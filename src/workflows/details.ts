@@ -2,7 +2,7 @@
 
 import { upsertSearchAttributes } from '@temporalio/workflow';
 import { explain } from '../domain/explain.js';
-import type { RolloutProgress, WaveProgress } from '../domain/rollout.js';
+import type { RolloutProgress, WaveProgress } from '../domain/rollout/contract.js';
 import { TENANT_STATES, type Totals } from '../domain/tenant.js';
 import { searchAttribute } from './search-attributes.js';
 

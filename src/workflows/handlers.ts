@@ -1,28 +1,34 @@
 /** Signals, updates and queries as Temporal wants them defined, made from the names in `messages.ts`. Descriptions are operator help. */
 
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Reason, RolloutProgress, WaveProgress } from '../domain/rollout.js';
+import type { Reason, RolloutProgress, WaveProgress } from '../domain/rollout/contract.js';
+import type { Steer, WaveNews } from '../domain/wave/contract.js';
 import {
+  type AbortAsk,
   type Answer,
   type ApproveAsk,
   type Ask,
   DISMISS_SIGNAL,
+  FREEZE_SIGNAL,
+  type Freeze,
   PARKED_SIGNAL,
+  PIN_SIGNAL,
+  type PinNews,
   QUERIES,
   type ResumeAsk,
   type RetryAsk,
   type RollbackAsk,
   type SkipAsk,
+  type SpeedAsk,
   STEER_SIGNAL,
-  type Steer,
   TENANT_RESOLVED_SIGNAL,
   type TenantAnswer,
   type TenantAsk,
   type TenantInput,
   type TenantProgress,
   type TenantResolved,
+  WAVE_NEWS_SIGNAL,
 } from './messages.js';
-import { WAVE_NEWS_SIGNAL, type WaveNews } from './wave-contract.js';
 
 export const pauseUpdate = defineUpdate<Answer, [Ask]>('pause');
 export const resumeUpdate = defineUpdate<Answer, [ResumeAsk]>('resume');
@@ -30,10 +36,13 @@ export const approveUpdate = defineUpdate<Answer, [ApproveAsk]>('approve');
 export const rejectUpdate = defineUpdate<Answer, [ApproveAsk]>('reject');
 export const skipUpdate = defineUpdate<Answer, [SkipAsk]>('skip');
 export const retryUpdate = defineUpdate<Answer, [RetryAsk]>('retry');
-export const abortUpdate = defineUpdate<Answer, [Ask]>('abort');
+export const speedUpdate = defineUpdate<Answer, [SpeedAsk]>('speed');
+export const abortUpdate = defineUpdate<Answer, [AbortAsk]>('abort');
 export const rollbackUpdate = defineUpdate<Answer, [RollbackAsk]>('rollback');
 export const pauseSignal = defineSignal<[Ask]>('pause');
-export const abortSignal = defineSignal<[Ask]>('abort');
+export const abortSignal = defineSignal<[AbortAsk]>('abort');
+export const freezeSignal = defineSignal<[Freeze | null]>(FREEZE_SIGNAL);
+export const pinSignal = defineSignal<[PinNews]>(PIN_SIGNAL);
 export const tenantResolvedSignal = defineSignal<[TenantResolved]>(TENANT_RESOLVED_SIGNAL);
 export const waveNewsSignal = defineSignal<[WaveNews]>(WAVE_NEWS_SIGNAL);
 export const progressQuery = defineQuery<RolloutProgress>(QUERIES.progress);
@@ -59,10 +68,11 @@ export const HELP = {
   resume: `Go on after pause, or after a halt once its failures are resolved (or with "acceptFailures": N). ${who}`,
   approve: `Let the wave that waits go on. Name it: "wave" and "digest" as progress shows them. ${who}`,
   reject: `Do not let the wave that waits go on; the rollout halts. Name it as for approve. ${who}`,
-  skip: `Leave out "tenants": [...], the running "wave": name, or the "bake": true. ${who}`,
+  skip: `Leave out "tenants": [...], a "host", the running "wave", a "gate", or the "bake": true. ${who}`,
+  speed: `From the next dispatch on: "maxConcurrency", "perHost", or "maxFailures" of the wave that runs or comes next. ${who}`,
   retry: `Try parked tenants again: "tenants": [...], "error": code, "host": name, or "failed": true. The first is a probe. ${who}`,
-  abort: `Stop for good. Tenants in hand finish; nothing is undone. ${who}`,
-  rollback: `Return tenants to where this rollout found them (not Knex's last batch): all, or "wave": name, or "tenants": [...]. ${who}`,
+  abort: `Stop for good; nothing is undone. Tenants in hand finish, or with "inFlight": "cancel" their statements are cancelled. While rolling back: "confirm": true. ${who}`,
+  rollback: `Return tenants to where this rollout found them (not Knex's last batch): all, or "wave": name, or "tenants": [...]; "to": migration that stays. ${who}`,
   progress: 'Where the rollout stands.',
   explain: 'Why it is not moving: one reason a line.',
   tenantRetry: `Migrate this tenant again. ${who}`,

@@ -3,8 +3,8 @@
  * needs either (`@temporalio/workflow` definitions are made from these names in `handlers.ts`).
  */
 
-import type { PlanSummary } from '../domain/plan.js';
-import type { Desired, RolloutState } from '../domain/rollout.js';
+import type { Ask } from '../domain/asks.js';
+import type { OnBreach, PlanSummary } from '../domain/plan.js';
 import type { TenantState } from '../domain/tenant.js';
 import type { Tuning } from '../domain/tuning.js';
 
@@ -16,65 +16,23 @@ export const WORKFLOWS = {
   admin: 'adminWorkflow',
 } as const;
 
-/** Who asks, why, and the key that makes a repeat harmless: the same requestId gets the first answer. */
-export interface Ask {
-  readonly actor: string;
-  readonly reason?: string;
-  readonly requestId: string;
-}
-
-export interface Answer {
-  readonly accepted: boolean;
-  readonly state: RolloutState;
-  /** One sentence: what happens now. */
-  readonly message: string;
-}
-
-export interface ApproveAsk extends Ask {
-  readonly wave: string;
-  readonly digest: string;
-}
-export interface ResumeAsk extends Ask {
-  /** Go on after a halt with up to this many unresolved failures in the halted wave. */
-  readonly acceptFailures?: number;
-}
-export interface SkipAsk extends Ask {
-  readonly tenants?: readonly string[];
-  readonly wave?: string;
-  readonly bake?: boolean;
-}
-export interface RetryAsk extends Ask {
-  readonly tenants?: readonly string[];
-  readonly error?: string;
-  readonly host?: string;
-  /** All that failed (parked, failed, unknown). */
-  readonly failed?: boolean;
-  /** All that failed, and the halted or paused rollout goes on with those never attempted. */
-  readonly unfinished?: boolean;
-}
-export interface RollbackAsk extends Ask {
-  readonly tenants?: readonly string[];
-  readonly wave?: string;
-  /** Pass rules 1 and 2 of the revert (semantics §2.4); needs a reason. */
-  readonly force?: boolean;
-  /** Go on after `rollbackFailed`, leaving these tenants as they are. */
-  readonly continueSkipping?: readonly string[];
-}
-
-/** Update names on `rolloutWorkflow`; `pause` and `abort` are signals of the same name as well. */
-export const ROLLOUT_UPDATES = ['pause', 'resume', 'approve', 'reject', 'skip', 'retry', 'abort', 'rollback'] as const;
-export type RolloutVerb = (typeof ROLLOUT_UPDATES)[number];
+export type {
+  AbortAsk,
+  Answer,
+  ApproveAsk,
+  Ask,
+  Freeze,
+  ResumeAsk,
+  RetryAsk,
+  RollbackAsk,
+  RolloutAsks,
+  RolloutVerb,
+  SkipAsk,
+  SpeedAsk,
+  TenantResolved,
+} from '../domain/asks.js';
+export { ROLLOUT_UPDATES } from '../domain/asks.js';
 export const ROLLOUT_SIGNALS = ['pause', 'abort'] as const;
-export interface RolloutAsks {
-  pause: Ask;
-  resume: ResumeAsk;
-  approve: ApproveAsk;
-  reject: ApproveAsk;
-  skip: SkipAsk;
-  retry: RetryAsk;
-  abort: Ask;
-  rollback: RollbackAsk;
-}
 /** Queries on `rolloutWorkflow`; `waveWorkflow` and `tenantWorkflow` answer `progress` too. */
 export const QUERIES = { progress: 'progress', explain: 'explain' } as const;
 
@@ -108,7 +66,7 @@ export interface PlanInput {
   readonly expect?: string;
   /** How long to wait for a worker that has `expect`. @defaultValue 120000 */
   readonly expectTimeoutMs?: number;
-  readonly onBreach?: 'rollbackWave' | 'rollbackRollout' | 'halt' | 'continue';
+  readonly onBreach?: OnBreach;
   /** @defaultValue 5000 */
   readonly helloTimeoutMs?: number;
 }
@@ -119,6 +77,8 @@ export interface RolloutInput extends Ask {
   readonly rolloutId: string;
   readonly planId: string;
   readonly taskQueue: string;
+  /** The closed rollout that this one takes back; the plan was made for that. */
+  readonly rollbackOf?: string;
   readonly tuning?: Tuning;
 }
 
@@ -141,13 +101,6 @@ export const PARKED_SIGNAL = 'parked';
 export const DISMISS_SIGNAL = 'dismiss';
 /** Signal from `tenantWorkflow` to its rollout, best effort. */
 export const TENANT_RESOLVED_SIGNAL = 'tenantResolved';
-export interface TenantResolved {
-  readonly rolloutId: string;
-  readonly tenant: string;
-  readonly wave: number;
-  readonly resolution: 'applied' | 'skipped' | 'rolledBack' | 'failedAgain' | 'rollbackFailed';
-  readonly code?: string;
-}
 export interface TenantProgress {
   readonly tenant: string;
   readonly host: string;
@@ -196,9 +149,13 @@ export interface AdminInput extends Ask {
 
 /** From the rollout to its open wave. */
 export const STEER_SIGNAL = 'steer';
-export interface Steer {
-  readonly desired?: Desired;
-  readonly skip?: readonly string[];
-  readonly skipRest?: boolean;
-  readonly resolved?: readonly TenantResolved[];
+/** From a wave to its rollout, sent when what holds it up changes. */
+export const WAVE_NEWS_SIGNAL = 'waveNews';
+/** To the rollout: the fleet is frozen, or not any more. */
+export const FREEZE_SIGNAL = 'freeze';
+/** To the rollout: tenants are pinned, or not any more. */
+export const PIN_SIGNAL = 'pin';
+export interface PinNews {
+  readonly tenants: readonly string[];
+  readonly pinned: boolean;
 }

@@ -1,9 +1,10 @@
 /** Tries parked tenants again: the first is a probe, and only if it succeeds do the others follow. */
 
 import { condition } from '@temporalio/workflow';
+import type { RolloutBook } from '../domain/rollout/book.js';
 import { controlActivities } from './activity-options.js';
 import type { RetryAsk, RolloutInput } from './messages.js';
-import type { RolloutBook } from './rollout-book.js';
+
 
 export async function retryParked(input: RolloutInput, book: RolloutBook, ask: RetryAsk): Promise<void> {
   const control = controlActivities(input.taskQueue);

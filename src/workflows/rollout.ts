@@ -15,43 +15,57 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { RolloutVerb } from '../domain/asks.js';
+import { FlotillaError } from '../domain/errors.js';
 import { workflowIds } from '../domain/ids.js';
 import type { PlannedWave } from '../domain/plan.js';
-import { type FinalState, isFinal, type RolloutReport, type RolloutState } from '../domain/rollout.js';
+import { RolloutBook } from '../domain/rollout/book.js';
+import { type FinalState, isFinal, type RolloutReport, type RolloutState } from '../domain/rollout/contract.js';
+import { type Notice, Notices } from '../domain/rollout/notices.js';
+import { emptyCarry, type WaveRecord } from '../domain/rollout/record.js';
 import { noTotals } from '../domain/tenant.js';
-import { controlActivities } from './activity-options.js';
+import type { WaveInput, WaveResult } from '../domain/wave/contract.js';
+import { controlActivities, notifyActivities } from './activity-options.js';
 import { publish, showRollout } from './details.js';
+import { watchGates } from './gate-watch.js';
 import {
   abortSignal,
   abortUpdate,
   approveUpdate,
   explainQuery,
+  freezeSignal,
   HELP,
   pauseSignal,
   pauseUpdate,
+  pinSignal,
   progressQuery,
   rejectUpdate,
   resumeUpdate,
   retryUpdate,
   rollbackUpdate,
   skipUpdate,
+  speedUpdate,
   steerSignal,
   tenantResolvedSignal,
   waveNewsSignal,
 } from './handlers.js';
-import type { Ask, RolloutInput, RolloutVerb } from './messages.js';
+import type { Ask, RolloutInput } from './messages.js';
 import { retryParked } from './retry.js';
-import { emptyCarry, RolloutBook, type WaveRecord } from './rollout-book.js';
 import { steadily } from './steady.js';
+import { sweep } from './sweep.js';
 import { waveWorkflow } from './wave.js';
-import type { WaveInput, WaveResult } from './wave-contract.js';
+
+/** Gates that were passed longer ago than this are looked at once more before the wave. */
+const GATES_AGE_MS = 60_000;
 
 export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutReport> {
   const book = new RolloutBook(input, Date.now());
   const control = controlActivities(input.taskQueue);
+  const notices = new Notices();
   let written: RolloutState = 'running';
   let writing = false;
   let steering = false;
+  let telling = 0;
   listen();
   return steadily(
     tell,
@@ -62,11 +76,17 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     void keepBooks();
     void keepSteering();
     book.adopt(await control.openRollout(input));
+    void keepFreeze();
+    watchGates(input, book);
     for (;;) {
+      const baking = book.unbaked();
+      const next = book.nextWave();
       if (book.desired === 'abort') return finish('aborted');
       else if (book.order) await rollBack();
       else if (book.halt || book.phase === 'rollbackFailed') await decision();
-      else if (book.nextWave()) await advance(book.nextWave()!);
+      else if (baking) await bake(baking);
+      else if (next) await advance(next);
+      else if (book.wantsSweep()) await sweep(input, book);
       else break;
       if (book.phase === 'running' && !book.halt && book.rollback && book.rollback.scope === 'rollout' && book.allBack())
         return finish('rolledBack');
@@ -75,17 +95,43 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
   }
 
   async function advance(wave: WaveRecord): Promise<void> {
+    await passGates();
+    const passedAt = Date.now();
     if (!wave.approved) await approval(wave);
+    if (Date.now() - passedAt > GATES_AGE_MS) await passGates();
     await unpaused();
     if (book.halt || book.interrupted()) return;
-    if (!wave.settled) await runUp(wave);
-    if (book.halt) return book.breach(wave);
-    if (wave.settled && !book.interrupted()) await bake(wave);
+    await runUp(wave);
+    if (book.halt) book.breach(wave);
+  }
+
+  /** Nothing may speak against beginning a wave. */
+  async function passGates(): Promise<void> {
+    book.lookAt('pre');
+    await condition(() => book.gates.open() || book.halt !== undefined || book.interrupted());
+    book.lookAt(undefined);
   }
 
   async function runUp(wave: WaveRecord): Promise<void> {
-    const result = await run(wave, 'up', wave.plan, { skip: book.skipped, ...(wave.carry ? { carry: wave.carry } : {}) });
-    if (result) book.ended(wave, result, Date.now());
+    book.lookAt('during');
+    const result = await run(wave, 'up', wave.plan, {
+      skip: book.skipped,
+      skipHosts: book.skippedHosts,
+      pinned: [...book.pinned],
+      without: wave.without,
+      ...(wave.carry ? { carry: wave.carry } : {}),
+    });
+    book.lookAt(undefined);
+    if (!result) return;
+    book.ended(wave, result, Date.now());
+    if (result.noEvidence) await substitute(wave, result.noEvidence);
+  }
+
+  /** A canary that was up to date already is no evidence: others of its kind go in its place. */
+  async function substitute(wave: WaveRecord, canaries: readonly string[]): Promise<void> {
+    if (book.halt || book.interrupted()) return;
+    const { planId, rolloutId } = input;
+    book.substituted(wave, await control.substituteCanaries({ planId, rolloutId, canaries }), Date.now());
   }
 
   /** The way down visits the tenants that the way up has loaded, and no others; a second time those that are not back. */
@@ -100,7 +146,9 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
       {
         carry: { ...up, hosts: wave.down ?? [] },
         skip: book.leftOut,
+        without: wave.without,
         unsettled: up.hosts.flatMap((host) => host.queue.map((item) => item.id)),
+        ...(book.order?.to === undefined ? {} : { to: book.order.to }),
       },
     );
     return result !== undefined && book.endedDown(wave, result, Date.now());
@@ -111,7 +159,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     wave: WaveRecord,
     direction: 'up' | 'down',
     plan: PlannedWave,
-    more: Pick<WaveInput, 'carry' | 'skip' | 'unsettled'>,
+    more: Pick<WaveInput, 'carry' | 'skip' | 'skipHosts' | 'pinned' | 'without' | 'unsettled' | 'to'>,
   ): Promise<WaveResult | undefined> {
     const { index, name } = wave.plan;
     const workflowId = (direction === 'up' ? workflowIds.wave : workflowIds.waveDown)(input.fleet, input.rolloutId, index, name);
@@ -138,9 +186,10 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
           policy: book.plan!.summary.policy,
           ...(input.tuning ? { tuning: input.tuning } : {}),
           ...more,
-          maxFailures: wave.maxFailures,
-          ...(book.allowance(wave) === undefined ? {} : { rolloutAllowance: book.allowance(wave)! }),
-          paused: direction === 'up' && book.desired === 'pause',
+          ...(input.rollbackOf === undefined ? {} : { rollbackOf: input.rollbackOf }),
+          limits: book.limits(wave),
+          paces: {},
+          paused: direction === 'up' && book.held(),
           force: book.order?.force ?? false,
         },
       ],
@@ -157,39 +206,65 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     }
   }
 
+  /** Healthy time: what passes while a gate gives no answer, or while the rollout is halted, does not count. */
   async function bake(wave: WaveRecord): Promise<void> {
-    const last = book.nextWave() === undefined;
-    const ms = wave.plan.bakeMs + (last ? book.plan!.summary.policy.finalBakeMs : 0);
-    if (ms === 0 || wave.plan.tenants === 0) return;
     book.phase = 'baking';
     book.skipBake = false;
-    book.bakeUntilMs = Date.now() + ms;
-    book.changes++;
-    const timer = new CancellationScope();
-    const slept = timer.run(() => sleep(ms, { summary: `bake after wave ${wave.plan.name}` })).catch(() => undefined);
-    await Promise.race([slept, condition(() => book.skipBake || book.interrupted())]);
-    timer.cancel();
-    await slept;
-    await unpaused();
-    book.phase = 'running';
+    book.lookAt('bake');
+    const over = () => book.skipBake || book.interrupted() || book.halt !== undefined;
+    while (wave.bakeLeftMs > 0 && !over()) {
+      if (!book.gates.answer()) await condition(() => book.gates.answer() || over());
+      else {
+        const from = Date.now();
+        book.bakeUntilMs = from + wave.bakeLeftMs;
+        book.changes++;
+        await waitUpTo(wave.bakeLeftMs, `bake after wave ${wave.plan.name}`, () => over() || !book.gates.answer());
+        wave.bakeLeftMs = Math.max(0, wave.bakeLeftMs - (Date.now() - from));
+      }
+    }
+    if (book.skipBake) wave.bakeLeftMs = 0;
     book.bakeUntilMs = undefined;
+    if (book.halt) book.breach(wave);
+    else await unpaused();
+    book.lookAt(undefined);
+    book.phase = 'running';
     book.changes++;
   }
 
+  /** A timer that operators can read in the Temporal UI, ended early by `until`. */
+  async function waitUpTo(ms: number, summary: string, until: () => boolean): Promise<void> {
+    const timer = new CancellationScope();
+    const slept = timer.run(() => sleep(ms, { summary })).catch(() => undefined);
+    await Promise.race([slept, condition(until)]);
+    timer.cancel();
+    await slept;
+  }
+
   async function approval(wave: WaveRecord): Promise<void> {
-    const { approvalTimeoutMs } = book.plan!.summary.policy;
+    const { approvalTimeoutMs, approvalOnTimeout } = book.plan!.summary.policy;
     book.phase = 'awaitingApproval';
     book.approvalUntilMs = Date.now() + approvalTimeoutMs;
     book.changes++;
     const answered = await condition(() => wave.approved || book.halt !== undefined || book.interrupted(), approvalTimeoutMs);
-    if (!answered) book.halt = { code: 'FLT_REFUSED', text: `nobody approved wave "${wave.plan.name}" in time`, atMs: Date.now() };
+    if (!answered) book.approvalExpired(wave, approvalOnTimeout, Date.now());
     book.phase = 'running';
     book.approvalUntilMs = undefined;
     book.changes++;
   }
 
   function unpaused(): Promise<void> {
-    return condition(() => book.desired !== 'pause' || book.halt !== undefined || book.interrupted());
+    return condition(() => !book.held() || book.halt !== undefined || book.interrupted());
+  }
+
+  /** A freeze with an end ends by itself. */
+  async function keepFreeze(): Promise<void> {
+    while (!isFinal(book.state())) {
+      await condition(() => book.freeze?.untilMs !== undefined || isFinal(book.state()));
+      const { freeze } = book;
+      if (freeze?.untilMs === undefined) continue;
+      await condition(() => book.freeze !== freeze || isFinal(book.state()), Math.max(1, freeze.untilMs - Date.now()));
+      if (book.freeze === freeze) book.freezes(undefined);
+    }
   }
 
   /** Latched: nothing goes on until somebody resumes, rolls back or aborts. */
@@ -201,12 +276,13 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
 
   /** Newest wave first, each tenant by its own ledger; what cannot be returned is named, the others go on. */
   async function rollBack(): Promise<void> {
-    const { scope, automatic, force } = book.order!;
+    const { scope, automatic, force, to } = book.order!;
+    const stays = to === undefined ? {} : { to };
     const halted = book.halt;
     if (!force) {
-      const { refused } = await control.judgeRollback({ planId: input.planId, rolloutId: input.rolloutId });
+      const { refused } = await control.judgeRollback({ planId: input.planId, rolloutId: input.rolloutId, ...stays });
       if (refused.length > 0) {
-        book.rollback = { scope, automatic, refused, failed: [] };
+        book.rollback = { scope, automatic, refused, failed: [], ...stays };
         book.halt = halted ?? {
           code: 'FLT_IRREVERSIBLE',
           text: `the rollback was refused: ${refused.map((it) => it.migration).join(', ')}`,
@@ -218,7 +294,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
         return;
       }
     }
-    book.rollback = { scope, automatic, refused: [], failed: [] };
+    book.rollback = { scope, automatic, refused: [], failed: [], ...stays };
     book.halt = undefined;
     await leaveOut();
     for (const wave of book.toRollBack(book.order!)) {
@@ -260,6 +336,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     await condition(() => !writing && !steering);
     await steer();
     await write();
+    await condition(() => telling === 0);
     const report: RolloutReport = { ...book.progress(), finalState: state, durationMs: Date.now() - book.startedAtMs };
     await control.closeRollout({ fleet: input.fleet, rolloutId: input.rolloutId, finalState: state, progress: report });
     if (state === 'succeeded') return report;
@@ -282,7 +359,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
   /** Apart from the books: a pause must not wait for the control database. */
   async function keepSteering(): Promise<void> {
     for (;;) {
-      await condition(() => book.toSay() || isFinal(book.state()));
+      await condition(() => book.hasToSay() || isFinal(book.state()));
       if (isFinal(book.state())) return;
       steering = true;
       await steer();
@@ -291,7 +368,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
   }
 
   async function steer(): Promise<void> {
-    for (let next = book.nextSteer(); next; next = book.nextSteer())
+    for (let next = book.orders.take(book); next; next = book.orders.take(book))
       await getExternalWorkflowHandle(next.to)
         .signal(steerSignal, next.steer)
         .catch(() => undefined); // the wave has just ended: its result says what it did
@@ -337,21 +414,34 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     const state = book.state();
     const progress = book.progress();
     setCurrentDetails(showRollout(progress));
+    if (book.plan?.notifies)
+      for (const notice of notices.take(progress, book.news?.parked ? book.open?.index : undefined, Date.now())) void notify(notice);
     if (state === written && book.events.length === 0) return;
     if (state !== written) publish({ state });
     written = state;
     await control.recordRollout({ fleet: input.fleet, rolloutId: input.rolloutId, state, events: book.events.splice(0), progress });
   }
 
+  /** Nobody waits for a webhook. */
+  async function notify(notice: Notice): Promise<void> {
+    telling++;
+    const { fleet, rolloutId } = input;
+    await notifyActivities(input.taskQueue)
+      .notify({ fleet, rolloutId, notice })
+      .catch(() => undefined); // the activity has written to the audit trail that nobody answered
+    telling--;
+  }
+
   function listen(): void {
     const take = (verb: RolloutVerb) => (ask: Ask) => book.take(verb, ask, Date.now());
-    const with_ = (verb: RolloutVerb) => ({ validator: (ask: Ask) => book.validate(verb, ask), description: HELP[verb] });
+    const with_ = (verb: RolloutVerb) => ({ validator: (ask: Ask) => refusing(() => book.validate(verb, ask)), description: HELP[verb] });
     setHandler(pauseUpdate, take('pause'), with_('pause'));
     setHandler(resumeUpdate, take('resume'), with_('resume'));
     setHandler(approveUpdate, take('approve'), with_('approve'));
     setHandler(rejectUpdate, take('reject'), with_('reject'));
     setHandler(skipUpdate, take('skip'), with_('skip'));
     setHandler(retryUpdate, take('retry'), with_('retry'));
+    setHandler(speedUpdate, take('speed'), with_('speed'));
     setHandler(abortUpdate, take('abort'), with_('abort'));
     setHandler(rollbackUpdate, take('rollback'), with_('rollback'));
     setHandler(pauseSignal, (ask) => signalled('pause', ask), { description: HELP.pause });
@@ -360,6 +450,8 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
       if (it.rolloutId === input.rolloutId) book.resolved(it, Date.now());
     });
     setHandler(waveNewsSignal, (news) => book.heard(news));
+    setHandler(freezeSignal, (freeze) => book.freezes(freeze ?? undefined));
+    setHandler(pinSignal, ({ tenants, pinned }) => book.pins(tenants, pinned));
     setHandler(progressQuery, () => book.progress(), { description: HELP.progress });
     setHandler(explainQuery, () => book.reasons(), { description: HELP.explain });
   }
@@ -372,5 +464,15 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
       return;
     }
     book.take(verb, ask, Date.now());
+  }
+}
+
+/** What the book refuses, an update answers with the code. */
+function refusing(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof FlotillaError)) throw error;
+    throw ApplicationFailure.create({ type: error.code, message: error.message, nonRetryable: true });
   }
 }

@@ -14,39 +14,46 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { room } from '../domain/failure-budget.js';
 import { workflowIds } from '../domain/ids.js';
-import type { WaveProgress } from '../domain/rollout.js';
+import type { WaveProgress } from '../domain/rollout/contract.js';
 import { unresolved } from '../domain/tenant.js';
 import { resolveTuning } from '../domain/tuning.js';
+import { WaveBook } from '../domain/wave/book.js';
+import { WaveClock } from '../domain/wave/clock.js';
+import type { Steer, WaveInput, WaveItem, WaveNews, WaveResult } from '../domain/wave/contract.js';
+import { room } from '../domain/wave/failure-budget.js';
+import { type HostState, listSize, takesList } from '../domain/wave/host.js';
 import { controlActivities, listActivities, verifyActivities, watchActivities } from './activity-options.js';
 import { showWave } from './details.js';
 import { steerSignal, waveNewsSignal, waveProgressQuery } from './handlers.js';
 import { steadily } from './steady.js';
-import type { WaveInput, WaveItem, WaveNews, WaveResult } from './wave-contract.js';
-import { type HostState, WaveBook } from './wave-state.js';
 
 export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   const { wave, direction, taskQueue } = input;
   const tuning = resolveTuning(input.tuning);
   const book = new WaveBook(input);
-  const lists = new Set<CancellationScope>();
+  const clock = new WaveClock(input.carry?.movingMs);
+  /** Everything on the way that can be cut short; lists say whom they hold. */
+  const scopes = new Map<CancellationScope, { readonly host: HostState; readonly items: readonly WaveItem[] } | undefined>();
   const control = controlActivities(taskQueue);
-  const small = wave.canary || wave.tenants <= tuning.smallWave;
   let desired: 'run' | 'pause' | 'abort' = input.paused ? 'pause' : 'run';
   let draining = false;
+  let over = false;
   let broken: unknown;
   /** Calls on the way that park or mark somebody. */
   let sending = 0;
+  let asking = false;
+  let cancelling = false;
   let changes = 0;
   let turn = 0;
+  let stalledSinceMs: number | undefined;
   let lastNews = '';
 
   const changed = () => {
     changes++;
   };
   const cut = () => {
-    for (const scope of lists) scope.cancel();
+    for (const scope of scopes.keys()) scope.cancel();
   };
   const guard = (work: Promise<void>) =>
     void work.catch((error) => {
@@ -54,33 +61,41 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       changed();
     });
 
-  setHandler(steerSignal, (steer) => {
+  setHandler(steerSignal, obey);
+  setHandler(waveProgressQuery, progress);
+
+  return steadily(run, () => obey({ desired: 'abort' }));
+
+  function obey(steer: Steer): void {
+    if (steer.limits) book.setLimits(steer.limits);
+    if (steer.paces) book.setPaces(steer.paces);
     if (steer.skip) book.skip(steer.skip);
+    if (steer.skipHosts) book.skipHosts(steer.skipHosts);
+    if (steer.pinned) book.pin(steer.pinned);
     if (steer.skipRest) {
       book.skipRest();
       cut();
     }
     for (const resolved of steer.resolved ?? []) book.resolve(resolved);
+    if (steer.halt) book.halt ??= steer.halt;
     if (steer.desired && desired !== 'abort') desired = steer.desired;
-    if (desired !== 'run') cut();
+    if (desired !== 'run' || book.halt) cut();
+    if (desired === 'abort' && steer.inFlight === 'cancel') cancelAll();
     changed();
-  });
-  setHandler(waveProgressQuery, progress);
-
-  return steadily(run, () => {
-    desired = 'abort';
-    cut();
-    changed();
-  });
+  }
 
   async function run(): Promise<WaveResult> {
+    guard(keepDeadlines());
     await dispatchAll();
+    over = true;
     if (draining)
       return continueAsNew<typeof waveWorkflow>({
         ...input,
-        carry: book.carry(),
+        carry: book.carry(clock.movedMs(Date.now())),
+        limits: book.limits,
+        paces: book.paces(),
         paused: desired === 'pause',
-        skip: book.skips(),
+        ...book.leftOut(),
       });
     book.closeRest();
     if (direction === 'up' && !book.halt) await verify();
@@ -89,7 +104,8 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     return {
       ended: book.halt ? 'halted' : desired === 'abort' && book.left() ? 'aborted' : 'done',
       ...(book.halt ? { halt: book.halt } : {}),
-      carry: book.carry(),
+      carry: book.carry(clock.movedMs(Date.now())),
+      ...(book.noEvidence.length > 0 ? { noEvidence: book.noEvidence } : {}),
     };
   }
 
@@ -110,9 +126,11 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
         break;
       }
       for (const host of book.hosts) if (wantsPage(host)) guard(load(host));
+      keepWindows();
       dispatch();
       if (book.toPark.length > 0) guard(park());
       if (book.toMark.length > 0) guard(mark());
+      keepClock();
       tellNews();
       setCurrentDetails(showWave(progress()));
       const before = changes;
@@ -146,10 +164,11 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   /** Hosts take turns; each gets one list at a time until its window, or the wave's limit, is full. */
   function dispatch(): void {
     const canary = wave.canary && direction === 'up' && input.policy.onBreach !== 'continue';
-    const limits = { canary, maxFailures: input.maxFailures, maxConcurrency: wave.maxConcurrency };
+    const limits = { canary, maxFailures: book.limits.maxFailures, maxConcurrency: book.limits.maxConcurrency };
     for (let idle = 0; desired === 'run' && idle < book.hosts.length && book.inFlight() < room(limits, unresolved(book.totals)); ) {
       const host = book.hosts[turn++ % book.hosts.length]!;
-      const items = ready(host) ? book.next(host, listSize(host), Date.now()) : [];
+      const now = Date.now();
+      const items = takesList(host, now) ? book.next(host, listSize(host, wave, tuning), now) : [];
       if (items.length === 0) idle++;
       else {
         idle = 0;
@@ -158,20 +177,9 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     }
   }
 
-  function ready(host: HostState): boolean {
-    return host.inFlight < host.window && !host.silent && !(host.files && host.files.untilMs > Date.now());
-  }
-
-  /** Small waves show every tenant as a line of its own; near the end lists shrink, so that all slots stay busy. */
-  function listSize(host: HostState): number {
-    if (small || host.files) return 1;
-    const left = host.queue.length + host.tenants - host.cursor;
-    return Math.max(1, Math.min(tuning.listSize, Math.ceil(left / (host.window * 2))));
-  }
-
   async function runList(host: HostState, items: WaveItem[]): Promise<void> {
     const scope = new CancellationScope();
-    lists.add(scope);
+    scopes.set(scope, { host, items });
     host.inFlight++;
     const tenants = items.map((item) => item.id);
     const what = tenants.length === 1 ? tenants[0]! : `${tenants.length} tenants, ${tenants[0]} … ${tenants.at(-1)}`;
@@ -182,9 +190,11 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
           fleet: input.fleet,
           planId: input.planId,
           rolloutId: input.rolloutId,
+          ...(input.rollbackOf === undefined ? {} : { rollbackOf: input.rollbackOf }),
           wave: wave.index,
           host: host.host,
           direction,
+          ...(input.to === undefined ? {} : { to: input.to }),
           tenants,
           canary: wave.canary,
           again: items[0]!.again || direction === 'down',
@@ -194,24 +204,31 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
         }),
       );
       book.settle(host, items, result, Date.now(), Math.random);
+      if (result.next > 0) {
+        clock.progressed(Date.now());
+        stalledSinceMs = undefined;
+        delete host.files;
+        delete host.busy;
+        delete host.relapses;
+      }
       if (result.hostDown) guard(waitForHost(host, result.hostDown.code));
-      if (result.filesDiffer)
-        host.files = {
-          sinceMs: host.files?.sinceMs ?? Date.now(),
-          text: result.filesDiffer.message,
-          untilMs: Date.now() + tuning.filesRetryMs,
-        };
-      else if (result.next > 0) delete host.files;
-      if (result.next > 0) delete host.relapses;
+      if (result.filesDiffer) host.files = waitsFor(host.files, result.filesDiffer.message);
+      if (result.hostBusy) host.busy = { ...waitsFor(host.busy, result.hostBusy.message), untilMs: Date.now() + tuning.busyRetryMs };
     } catch (error) {
       lost(host, items, error);
     } finally {
-      lists.delete(scope);
+      scopes.delete(scope);
       host.inFlight--;
       if (book.halt) cut();
       changed();
     }
   }
+
+  const waitsFor = (before: { readonly sinceMs: number } | undefined, text: string) => ({
+    sinceMs: before?.sinceMs ?? Date.now(),
+    text,
+    untilMs: Date.now() + tuning.filesRetryMs,
+  });
 
   /** A list that gave no answer: cancelled before it began, its workers were lost three times, or a worker could not even start it. */
   function lost(host: HostState, items: WaveItem[], error: unknown): void {
@@ -226,7 +243,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     if (cancelled || cause instanceof TimeoutFailure) return;
     if (!(cause instanceof ApplicationFailure)) throw error;
     if (cause.type === 'FLT_CONTROL_UNAVAILABLE' || cause.type === 'FLT_MIGRATION_MISMATCH')
-      host.files = { sinceMs: host.files?.sinceMs ?? Date.now(), text: cause.message, untilMs: Date.now() + tuning.filesRetryMs };
+      host.files = waitsFor(host.files, cause.message);
     else book.halt ??= { code: cause.type ?? 'FLT_INTERNAL', text: cause.message };
   }
 
@@ -255,7 +272,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       delete host.silent;
       return;
     }
-    lists.add(scope);
+    scopes.set(scope, undefined);
     try {
       await scope.run(() =>
         watchActivities(taskQueue, host.cell, `waits for host ${host.host} to answer`).awaitHost({
@@ -270,7 +287,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       delete host.silent;
       if (!isCancellation(error)) throw error;
     } finally {
-      lists.delete(scope);
+      scopes.delete(scope);
       changed();
     }
   }
@@ -288,7 +305,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       await condition(() => desired !== 'pause');
       if (desired === 'abort') return;
       const scope = new CancellationScope();
-      lists.add(scope);
+      scopes.set(scope, undefined);
       try {
         const { diverged, more = 0 } = await scope.run(() => verifyWave(of));
         for (const { id, message } of diverged) if (!book.troubled.has(id)) book.fail(host, id, 'FLT_DIVERGED', message, true, 'applied');
@@ -301,7 +318,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
         book.halt ??= { code: cause.type ?? 'FLT_INTERNAL', text: cause.message };
         return;
       } finally {
-        lists.delete(scope);
+        scopes.delete(scope);
       }
     }
   }
@@ -341,44 +358,133 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   async function mark(): Promise<void> {
     sending++;
     try {
-      while (book.toMark.length > 0)
-        await control.markTenants({
-          rolloutId: input.rolloutId,
-          tenants: book.toMark.splice(0, 500),
-          state: 'skipped',
-          reason: 'skipped by an operator',
-        });
+      for (let batch = book.toMark.splice(0, 500); batch.length > 0; batch = book.toMark.splice(0, 500))
+        for (const state of ['skipped', 'blocked'] as const) {
+          const of = batch.filter((it) => it.state === state);
+          if (of.length === 0) continue;
+          const { rolloutId } = input;
+          await control.markTenants({ rolloutId, tenants: of.map((it) => it.tenant), state, reason: of[0]!.reason });
+        }
     } finally {
       sending--;
     }
   }
 
-  /** Sleeps until the next deferred tenant is due; without one, until something changes. */
+  /** Asks which windows are open, once for all tenants whom the same ones concern; asks again when one opens or closes. */
+  function keepWindows(): void {
+    if (asking || direction === 'down') return;
+    const keys = book.windows.unknown([...book.windowKeys(), ...inHandKeys()], Date.now());
+    if (keys.length > 0) guard(askWindows(keys));
+  }
+
+  const inHandKeys = () => [...scopes.values()].flatMap((list) => list?.items.flatMap((item) => item.windows ?? []) ?? []);
+
+  async function askWindows(keys: readonly string[]): Promise<void> {
+    asking = true;
+    try {
+      book.windows.learn(await control.windowsAt({ planId: input.planId, keys }));
+      for (const [scope, list] of scopes) {
+        const cancelled = list?.items.filter((item) => book.windows.cancelsOnClose(item.windows, Date.now())) ?? [];
+        if (cancelled.length === 0) continue;
+        scope.cancel();
+        guard(cancelInHand(list!.host, cancelled));
+      }
+    } finally {
+      asking = false;
+      changed();
+    }
+  }
+
+  function cancelAll(): void {
+    if (cancelling) return;
+    cancelling = true;
+    for (const list of scopes.values()) if (list) guard(cancelInHand(list.host, list.items));
+  }
+
+  /** Ends the statements of tenants in hand, until their lists are back. */
+  async function cancelInHand(host: HostState, items: readonly WaveItem[]): Promise<void> {
+    const held = () => [...scopes.values()].some((list) => list?.items.some((item) => items.includes(item)));
+    const scope = new CancellationScope();
+    const call = scope.run(() =>
+      watchActivities(taskQueue, host.cell, `cancels statements on ${host.host}`).cancelBackends({
+        rolloutId: input.rolloutId,
+        planId: input.planId,
+        host: host.host,
+        tenants: items.map((item) => item.id),
+      }),
+    );
+    const ended = call.catch((error) => {
+      if (!isCancellation(error)) throw error;
+    });
+    await condition(() => !held());
+    scope.cancel();
+    await ended;
+  }
+
+  /** Deadlines stand still while it is paused, or while all who are left wait for a window. */
+  function keepClock(): void {
+    const now = Date.now();
+    const outside = book.inFlight() === 0 && book.outsideWindow(now) > 0 && book.stuck(now);
+    clock.set(desired === 'run' && !outside, now);
+  }
+
+  async function keepDeadlines(): Promise<void> {
+    const { waveMs = Number.POSITIVE_INFINITY, progressMs } = input.policy.deadlines;
+    while (!over && direction === 'up') {
+      await condition(() => clock.isMoving() || over);
+      const now = Date.now();
+      const left = waveMs - clock.movedMs(now);
+      if (left <= 0) {
+        book.halt ??= { code: 'FLT_DEADLINE', text: `wave "${wave.name}" took longer than its deadline` };
+        cut();
+        changed();
+        return;
+      }
+      const idle = progressMs - clock.idleMs(now);
+      if (idle <= 0 && stalledSinceMs === undefined) {
+        stalledSinceMs = now - clock.idleMs(now);
+        changed();
+      }
+      const told = stalledSinceMs;
+      const wake = () => over || !clock.isMoving() || stalledSinceMs !== told;
+      const next = Math.min(left, idle > 0 ? idle : Number.POSITIVE_INFINITY);
+      await (Number.isFinite(next) ? condition(wake, next) : condition(wake));
+    }
+  }
+
+  /** Sleeps until the next deferred tenant is due, or a window opens or closes; without either, until something changes. */
   function untilNextDue(): number | undefined {
     const now = Date.now();
-    const dues = book.hosts
-      .flatMap((host) => [...host.queue.map((item) => item.dueMs), host.files?.untilMs ?? 0])
-      .filter((due) => due > now);
-    return dues.length > 0 && desired === 'run' ? Math.max(10, Math.min(...dues) - now) : undefined;
+    const dues = book.hosts.flatMap((host) => [
+      ...host.queue.map((item) => item.dueMs),
+      host.files?.untilMs ?? 0,
+      host.busy?.untilMs ?? 0,
+    ]);
+    const change = book.windows.nextChange([...book.windowKeys(), ...inHandKeys()]);
+    const next = [...dues, ...(change === undefined ? [] : [change])].filter((due) => due > now);
+    return next.length > 0 && desired === 'run' ? Math.max(10, Math.min(...next) - now) : undefined;
   }
 
   /** Tells the rollout when what holds the wave up has changed; a handful of signals in a rollout's life. */
   function tellNews(): void {
-    const silentHosts = book.hosts.flatMap((host) => (host.silent ? [{ host: host.host, ...host.silent }] : []));
-    const files = book.hosts.flatMap((host) =>
-      host.files && Date.now() - host.files.sinceMs >= tuning.filesPauseAfterMs ? [host.files] : [],
-    )[0];
+    const now = Date.now();
+    const files = book.hosts.flatMap((host) => (host.files && now - host.files.sinceMs >= tuning.filesPauseAfterMs ? [host.files] : []))[0];
+    const waiting = book.outsideWindow(now);
+    const opensAtMs = book.windows.nextChange(book.windowKeys());
     const news: WaveNews = {
       index: wave.index,
-      silentHosts,
+      silentHosts: book.hosts.flatMap((host) => (host.silent ? [{ host: host.host, ...host.silent }] : [])),
+      busyHosts: book.hosts.flatMap((host) => (host.busy ? [{ host: host.host, sinceMs: host.busy.sinceMs, text: host.busy.text }] : [])),
       ...(files ? { filesSinceMs: files.sinceMs, filesText: files.text } : {}),
+      // While nothing is known of the windows yet, nothing is said of them
+      ...(waiting > 0 && !asking && book.stuck(now) ? { window: { waiting, ...(opensAtMs === undefined ? {} : { opensAtMs }) } } : {}),
       drained: desired === 'pause' && book.inFlight() === 0,
-      stuck:
-        book.hosts.filter((host) => host.queue.length > 0 || host.cursor < host.tenants).every((host) => host.silent || host.files) &&
-        book.inFlight() === 0,
+      stuck: !asking && book.left() && book.stuck(now),
+      ...(stalledSinceMs === undefined ? {} : { stalledSinceMs }),
+      parked: book.totals.parked > 0,
     };
     const text = JSON.stringify(news);
-    if (text === lastNews || (lastNews === '' && silentHosts.length === 0 && !files && !news.drained)) return;
+    if (text === (lastNews || QUIET(wave.index))) return;
     lastNews = text;
     guard(
       getExternalWorkflowHandle(workflowIds.rollout(input.fleet))
@@ -397,8 +503,8 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       tenants: wave.tenants,
       hosts: book.hosts.length,
       totals,
-      maxFailures: input.maxFailures,
-      maxConcurrency: wave.maxConcurrency,
+      maxFailures: book.limits.maxFailures,
+      maxConcurrency: book.limits.maxConcurrency,
       inFlight: book.inFlight(),
       silentHosts: book.hosts.flatMap((host) => (host.silent ? [{ host: host.host, ...host.silent }] : [])),
       failures: book.groups(),
@@ -406,3 +512,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     };
   }
 }
+
+/** What a wave has to say while nothing holds it up. */
+const QUIET = (index: number): string =>
+  JSON.stringify({ index, silentHosts: [], busyHosts: [], drained: false, stuck: false, parked: false } satisfies WaveNews);

@@ -13,7 +13,7 @@ import type { Activities, MigrateTenantsInput } from '../../src/activities/contr
 import { cellQueue, workflowIds } from '../../src/domain/ids.js';
 import type { ListResult, TenantException } from '../../src/domain/outcome.js';
 import type { PlannedWave, RolloutPlan, RolloutPolicy } from '../../src/domain/plan.js';
-import type { RolloutProgress, RolloutReport } from '../../src/domain/rollout.js';
+import type { RolloutProgress, RolloutReport } from '../../src/domain/rollout/contract.js';
 import type { Tuning } from '../../src/domain/tuning.js';
 import type { Answer, Ask, RolloutAsks, RolloutVerb } from '../../src/workflows/messages.js';
 

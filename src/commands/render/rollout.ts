@@ -1,7 +1,7 @@
 /** Where a rollout stands, on one screen: names before numbers, the reason beside the state, the next command to type. */
 
 import type { RolloutStatus } from '../../client/rollout-status.js';
-import { isFinal, type WaveProgress } from '../../domain/rollout.js';
+import { isFinal, type WaveProgress } from '../../domain/rollout/contract.js';
 import { countTotals, TENANT_STATES, type Totals, unresolved } from '../../domain/tenant.js';
 import { clip, duration, moment, number, plural, wrap } from './format.js';
 import type { Style } from './style.js';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { needsPerson, nextCommands, shellWord } from '../../../src/client/next-commands.js';
-import { ROLLOUT_STATES } from '../../../src/domain/rollout.js';
+import { ROLLOUT_STATES } from '../../../src/domain/rollout/contract.js';
 import { fullProgram } from '../commands/full-program.js';
 import { sampleProgress, totals } from './samples.js';
 

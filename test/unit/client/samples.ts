@@ -4,7 +4,7 @@ import type { RolloutStatus } from '../../../src/client/rollout-status.js';
 import { toStatus } from '../../../src/client/rollout-status.js';
 import type { BaselineResult, RefreshResult, RepairResult } from '../../../src/client/truth.js';
 import type { PlanSummary } from '../../../src/domain/plan.js';
-import type { RolloutProgress, WaveProgress } from '../../../src/domain/rollout.js';
+import type { RolloutProgress, WaveProgress } from '../../../src/domain/rollout/contract.js';
 import { noTotals, type Totals } from '../../../src/domain/tenant.js';
 
 export const totals = (some: Partial<Totals>): Totals => ({ ...noTotals(), ...some });

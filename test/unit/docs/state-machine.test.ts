@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { machineDrawing, withDrawing } from '../../../scripts/docs/machine-docs.js';
-import { ROLLOUT_STATES } from '../../../src/domain/rollout.js';
-import { drawMachine, ROLLOUT_MACHINE } from '../../../src/domain/rollout-machine.js';
+import { ROLLOUT_STATES } from '../../../src/domain/rollout/contract.js';
+import { drawMachine, ROLLOUT_MACHINE } from '../../../src/domain/rollout/machine.js';
 import { fullProgram } from '../commands/full-program.js';
 
 const page = readFileSync(new URL('../../../docs/state-machine.md', import.meta.url), 'utf8');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { exceeded, room } from '../../../src/domain/failure-budget.js';
+import { exceeded, room } from '../../../src/domain/wave/failure-budget.js';
 import { noTotals, TENANT_STATES, type TenantState, unresolved } from '../../../src/domain/tenant.js';
 
 it.each([

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { isFinal, ROLLOUT_STATES, type RolloutState } from '../../../src/domain/rollout.js';
-import { canMove } from '../../../src/domain/rollout-machine.js';
+import { isFinal, ROLLOUT_STATES, type RolloutState } from '../../../src/domain/rollout/contract.js';
+import { canMove } from '../../../src/domain/rollout/machine.js';
 import { noTotals, type Totals } from '../../../src/domain/tenant.js';
 import { ROLLOUT_UPDATES, type RolloutVerb } from '../../../src/workflows/messages.js';
 import { emptyCarry, RolloutBook } from '../../../src/workflows/rollout-book.js';

@@ -1,7 +1,7 @@
-/** States of a rollout and what others may ask about it. The table of moves between states is `rollout-machine.ts`. */
+/** States of a rollout and what others may ask about it. The table of moves between states is `machine.ts`. */
 
-import type { PlannedWave } from './plan.js';
-import type { Totals } from './tenant.js';
+import type { GateVerdict } from '../gates.js';
+import type { Totals } from '../tenant.js';
 
 export const ROLLOUT_STATES = [
   'running',
@@ -30,7 +30,25 @@ export type Desired = 'run' | 'pause' | 'abort';
 
 /** One reason why a rollout is not moving; rendered as one sentence by `explain`. */
 export interface Reason {
-  readonly kind: 'operator' | 'host' | 'files' | 'approval' | 'budget' | 'divergence' | 'rollback' | 'bake' | 'drain' | 'worker' | 'cancel';
+  readonly kind:
+    | 'operator'
+    | 'gate'
+    | 'canary'
+    | 'window'
+    | 'freeze'
+    | 'approval'
+    | 'host'
+    | 'files'
+    | 'budget'
+    | 'sameError'
+    | 'divergence'
+    | 'deadline'
+    | 'progress'
+    | 'rollback'
+    | 'bake'
+    | 'drain'
+    | 'worker'
+    | 'cancel';
   readonly text: string;
   /** Who can change it: a person, or it clears by itself. */
   readonly clears: 'person' | 'itself';
@@ -68,6 +86,20 @@ export interface WaveProgress {
   readonly silentHosts: readonly { readonly host: string; readonly sinceMs: number; readonly code: string }[];
 }
 
+/** What a gate says, in the words of `domain/gates.ts`. */
+export interface GateReading {
+  readonly gate: string;
+  /** undefined: of the whole fleet. */
+  readonly host?: string;
+  /** undefined: not known yet. */
+  readonly verdict?: GateVerdict;
+  readonly sinceMs: number;
+  readonly value?: number;
+  readonly text?: string;
+  /** Shown, and acts on nothing: `dryRun`, or an operator has skipped it. */
+  readonly idle?: 'dryRun' | 'skipped';
+}
+
 export interface RolloutProgress {
   readonly fleet: string;
   readonly rolloutId: string;
@@ -89,11 +121,21 @@ export interface RolloutProgress {
   readonly approval?: { readonly wave: string; readonly digest: string; readonly expiresAtMs: number };
   /** Why the failure budget's automatic rollback did not happen, or what it left. */
   readonly rollback?: RollbackStatus;
+  /** The closed rollout whose work this one takes back. */
+  readonly rollbackOf?: string;
+  /** Gates that do not simply pass; those that do are counted. */
+  readonly gates: { readonly passing: number; readonly others: readonly GateReading[] };
+  /** What an operator has set with `speed`. */
+  readonly speed?: { readonly maxConcurrency?: number; readonly perHost?: number };
+  /** Sweeps for tenants that came or changed meanwhile. */
+  readonly sweeps: number;
 }
 
 export interface RollbackStatus {
   readonly scope: 'wave' | 'rollout';
   readonly automatic: boolean;
+  /** Only down to this migration, which stays. */
+  readonly to?: string;
   /** Rule 1 refusals (semantics §2.4): nothing was reverted because of these. */
   readonly refused: readonly { readonly migration: string; readonly code: string; readonly why: string }[];
   /** Tenants that could not be returned, with the code of each. */
@@ -104,10 +146,4 @@ export interface RollbackStatus {
 export interface RolloutReport extends RolloutProgress {
   readonly finalState: FinalState;
   readonly durationMs: number;
-}
-
-/** Input of one wave run, up or down. */
-export interface WaveRun {
-  readonly wave: PlannedWave;
-  readonly direction: 'up' | 'down';
 }

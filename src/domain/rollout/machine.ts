@@ -3,7 +3,7 @@
  * tests hold what the rollout does against them with `canMove`. A new state is a new row.
  */
 
-import type { RolloutState } from './rollout.js';
+import type { RolloutState } from './contract.js';
 
 export interface Move {
   /** A label in the drawing: no colon and no semicolon, which end a label there. */

@@ -1,0 +1,43 @@
+/** Watches the gates of the phase that runs, one activity per cell; each ends when a verdict changes, and the next goes on from there. */
+
+import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import type { GateMemory } from '../activities/contract.js';
+import type { RolloutBook } from '../domain/rollout/book.js';
+import { isFinal } from '../domain/rollout/contract.js';
+import { watchActivities } from './activity-options.js';
+import type { RolloutInput } from './messages.js';
+
+/** Returns at once; the watching ends with the rollout. */
+export function watchGates(input: RolloutInput, book: RolloutBook): void {
+  if (book.plan!.summary.policy.gates.length === 0) return;
+  for (const cell of book.plan!.summary.cells) void watchCell(input, book, cell);
+}
+
+async function watchCell(input: RolloutInput, book: RolloutBook, cell: string): Promise<void> {
+  let memory: GateMemory = { states: {}, baselines: {} };
+  for (;;) {
+    await condition(() => book.gates.watches(cell) || isFinal(book.state()));
+    if (isFinal(book.state())) return;
+    const { phase, round } = book.gates;
+    const hosts = book.hostsWatched(cell);
+    const scope = new CancellationScope();
+    void condition(() => book.gates.round !== round || isFinal(book.state())).then(() => scope.cancel());
+    try {
+      const found = await scope.run(() =>
+        watchActivities(input.taskQueue, cell, `looks at the gates (${phase}) of ${hosts.length} hosts`).watchGates({
+          fleet: input.fleet,
+          planId: input.planId,
+          cell,
+          phase: phase!,
+          hosts,
+          fleetWide: cell === book.gates.firstCell(),
+          memory,
+        }),
+      );
+      memory = found.memory;
+      if (book.gates.round === round) book.sampled(cell, found.readings, Date.now());
+    } catch (error) {
+      if (!isCancellation(error)) throw error;
+    }
+  }
+}
