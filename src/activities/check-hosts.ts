@@ -1,6 +1,7 @@
 import { ERROR_CODES } from '../domain/error-codes.js';
 import type { TenantRef } from '../domain/tenant.js';
 import { missingGrants, readHostFacts, sharesBackends, tablesNotOwned } from '../postgres/host-facts.js';
+import { EXTRA_CONNECTIONS } from '../postgres/hosts.js';
 import type { Check } from '../workflows/admin-messages.js';
 import { describeClock } from './admin/check-control.js';
 import type { Activities } from './contract.js';
@@ -13,8 +14,6 @@ import { hostOfSource, readSource } from './tenant-sources.js';
 /** Postgres 14 is the oldest that the runner is tested on. */
 const OLDEST = 140_000;
 const CLOCK_TOLERANCE_MS = 2_000;
-/** Two more than the limit are used for discovery and look-ups. */
-const EXTRA_CONNECTIONS = 2;
 const SHOWN = 3;
 
 /** Looks at every host of one cell: does it answer, may we work there, is there room, and is it really Postgres we talk to? Changes nothing. */

@@ -10,8 +10,8 @@ import type { EditedSource, Finding, PlannedWave, PlanSummary, RolloutPlan } fro
 import type { FinalState, RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
 import type { CellReadings } from '../domain/rollout/gate-board.js';
 import type { Notice } from '../domain/rollout/notices.js';
-import type { TendResult, TendVerb } from '../domain/tend.js';
 import type { Totals } from '../domain/tenant.js';
+import type { TendResult, TendVerb } from '../domain/tend.js';
 import type { WaveEntry } from '../domain/wave/book.js';
 import type { WindowView } from '../domain/windows.js';
 import type { AdminAnswers } from '../workflows/admin-messages.js';
@@ -107,6 +107,8 @@ export interface WatchGatesInput {
   readonly hosts: readonly string[];
   /** This cell also asks the gates of the whole fleet. */
   readonly fleetWide: boolean;
+  /** Nothing is known of this phase yet: answers as soon as every gate has a verdict. */
+  readonly fresh: boolean;
   readonly memory: GateMemory;
 }
 

@@ -2,19 +2,23 @@
 
 import { createAnswerAdmin } from './admin/answer-admin.js';
 import { createAwaitHost } from './await-host.js';
+import { createCancelBackends } from './cancel-backends.js';
 import { createCheckHosts } from './check-hosts.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { createDiscoverTenants } from './discover-tenants.js';
 import { createFreezePlan } from './freeze-plan.js';
+import { createFreezeSweep } from './freeze-sweep.js';
 import { createHello } from './hello.js';
 import { createJudgeRollback } from './judge-rollback.js';
 import { createCloseRollout, createMarkTenants, createRecordRollout } from './keep-records.js';
 import { createLoadTenants } from './load-tenants.js';
 import { createMigrateTenants } from './migrate-tenants.js';
+import { createNotify } from './notify.js';
 import { createOpenRollout } from './open-rollout.js';
 import { createDismissTenants, createFindParked, createParkTenants, createSignalTenants } from './parked-tenants.js';
 import { createScanTenants } from './scan-tenants.js';
+import { createSubstituteCanaries } from './substitute-canaries.js';
 import { createAcceptChecksum } from './tend/accept-checksum.js';
 import { createBeginTending } from './tend/begin-tending.js';
 import { createConcludeRefresh } from './tend/conclude-refresh.js';
@@ -23,6 +27,8 @@ import { createOpenTending } from './tend/open-tending.js';
 import { createTendTenants } from './tend/tend-tenants.js';
 import { translated } from './to-failure.js';
 import { createVerifyWave } from './verify-wave.js';
+import { createWatchGates } from './watch-gates.js';
+import { createWindowsAt } from './windows-at.js';
 
 type TenantActivity =
   | 'hello'
@@ -31,6 +37,8 @@ type TenantActivity =
   | 'migrateTenants'
   | 'awaitHost'
   | 'verifyWave'
+  | 'watchGates'
+  | 'cancelBackends'
   | 'tendTenants'
   | 'checkHosts';
 
@@ -46,6 +54,10 @@ export function createControlActivities(deps: ActivityDeps): ControlActivities {
     freezePlan: translated(createFreezePlan(deps), impatient),
     openRollout: translated(createOpenRollout(deps), impatient),
     loadTenants: translated(createLoadTenants(deps)),
+    windowsAt: translated(createWindowsAt(deps)),
+    substituteCanaries: translated(createSubstituteCanaries(deps)),
+    freezeSweep: translated(createFreezeSweep(deps)),
+    notify: translated(createNotify(deps)),
     judgeRollback: translated(createJudgeRollback(deps)),
     parkTenants: translated(createParkTenants(deps)),
     dismissTenants: translated(createDismissTenants(deps)),
@@ -71,6 +83,8 @@ export function createTenantActivities(deps: ActivityDeps): TenantActivities {
     migrateTenants: translated(createMigrateTenants(deps)),
     awaitHost: translated(createAwaitHost(deps)),
     verifyWave: translated(createVerifyWave(deps)),
+    watchGates: translated(createWatchGates(deps)),
+    cancelBackends: translated(createCancelBackends(deps)),
     tendTenants: translated(createTendTenants(deps)),
     checkHosts: translated(createCheckHosts(deps), impatient),
   };

@@ -4,9 +4,12 @@ import type { Client } from '@temporalio/client';
 import type { ControlPool } from '../control/control-pool.js';
 import type { MigrationEngine } from '../engines/engine.js';
 import type { HistoryNames, Hosts } from '../postgres/contract.js';
+import type { HostSlots } from '../postgres/host-slots.js';
 import type { Runner } from '../postgres/runner.js';
 import type { Fleet } from '../spec/fleet.js';
+import type { ResolveReference } from '../spec/references.js';
 import type { PlanCache } from './plan-cache.js';
+import type { TenantDirectory } from './tenant-directory.js';
 
 export interface ActivityDeps {
   readonly fleet: Fleet;
@@ -16,6 +19,10 @@ export interface ActivityDeps {
   readonly runner: Runner;
   readonly names: HistoryNames;
   readonly plans: PlanCache;
+  readonly directory: TenantDirectory;
+  readonly slots: HostSlots;
+  /** What a reference in the config stands for. */
+  readonly resolve: ResolveReference;
   /** Starts and signals tenant workflows. */
   readonly temporal: Client;
   /** Names this worker's build in `filesDiffer` and `hello`; undefined: a hash of the package version and the migration files. */

@@ -25,6 +25,7 @@ const STATES: Readonly<Record<Outcome, TenantState>> = {
   deferred: 'deferred',
   unknown: 'unknown',
   skipped: 'skipped',
+  moved: 'pending',
   gone: 'gone',
 };
 

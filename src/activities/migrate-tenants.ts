@@ -6,15 +6,19 @@ import { FlotillaError } from '../domain/errors.js';
 import type { ListResult } from '../domain/outcome.js';
 import type { PlanSummary } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
+import { HOST_CONCURRENCY } from '../domain/wave-plan.js';
+import { lookAt, windowsOf } from '../domain/windows.js';
 import type { AttemptInput, AttemptResult, Delta } from '../postgres/contract.js';
 import { applicationName } from './application-name.js';
 import { buildOf } from './build.js';
 import type { Activities, MigrateTenantsInput } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { heartbeating } from './heartbeat.js';
-import { isGone } from './is-gone.js';
+import { hostTrouble } from './host-trouble.js';
 import { ListOutcomes } from './list-outcomes.js';
 import { fileDifference } from './plan-files.js';
+import { startTenantTime } from './tenant-time.js';
+import { searchFor, type Whereabouts, whereaboutsOf } from './whereabouts.js';
 
 /** What the heartbeat says of the tenant in hand, as an operator reads it in the Temporal UI. */
 interface InHand {
@@ -36,9 +40,30 @@ export const createMigrateTenants =
     const inHand: InHand = { tenant: '', host: input.host, n: '', step: 'starting', since: new Date().toISOString() };
     return heartbeating(
       () => ({ ...inHand }),
-      () => workThrough(deps, input, inHand),
+      () => inSlot(deps, input, inHand),
     );
   };
+
+/** A host bears so many lists at once, of all fleets and workers together. */
+async function inSlot(deps: ActivityDeps, input: MigrateTenantsInput, inHand: InHand): Promise<ListResult> {
+  const slots = deps.fleet.hosts[input.host]?.maxConcurrency ?? HOST_CONCURRENCY;
+  const context = Context.current();
+  inHand.step = 'waiting for a slot of the host';
+  let began = false;
+  try {
+    const wait = { withinMs: input.timeBoxMs, stop: () => context.cancellationSignal.aborted || deps.stopping() };
+    const done = await deps.slots.hold(input.host, slots, wait, () => {
+      began = true;
+      return workThrough(deps, input, inHand);
+    });
+    return (
+      done?.answer ?? { counts: {}, exceptions: [], next: 0, hostBusy: { message: `all ${slots} slots of host "${input.host}" are taken` } }
+    );
+  } catch (error) {
+    if (began) throw error;
+    return { counts: {}, exceptions: [], next: 0, hostDown: hostTrouble(error, 'asking for a slot') };
+  }
+}
 
 async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHand: InHand): Promise<ListResult> {
   const started = performance.now();
@@ -56,21 +81,36 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
   const deltas = await deps.plans.deltas(input.planId);
   if (input.direction === 'down') await withdrawReadiness(deps.control, input.rolloutId, input.tenants);
 
+  const stop = () => cancelled.reason() || deps.stopping();
   let why: Pick<ListResult, 'hostDown' | 'filesDiffer'> = {};
   let next = 0;
-  while (next < tenants.length) {
-    const tenant = tenants[next]!;
+  const tellApart = (tenant: TenantRef, { elsewhere }: Extract<Whereabouts, { elsewhere: unknown }>) => {
+    outcomes.add({ id: tenant.id, ...elsewhere, durationMs: 0 });
+    next++;
+  };
+  while (next < tenants.length && !(next > 0 && (stop() || performance.now() - started > input.timeBoxMs))) {
+    const planned = tenants[next]!;
     Object.assign(inHand, {
-      tenant: tenant.id,
+      tenant: planned.id,
       n: `${next + 1} of ${tenants.length}`,
       step: 'connecting',
       since: new Date().toISOString(),
     });
+    const place = await whereaboutsOf(deps, input, planned);
+    if ('elsewhere' in place) {
+      tellApart(planned, place);
+      continue;
+    }
+    const tenant = place.here;
+    if (input.direction === 'up' && !windowIsOpen(plan, tenant)) {
+      tellApart(planned, { elsewhere: OUTSIDE_WINDOW });
+      continue;
+    }
     const result = await attempt(deps, input, plan, tenant, deltas, {
       onStep: (step) => {
         inHand.step = step;
       },
-      stop: () => cancelled.reason() || deps.stopping(),
+      stop,
     });
     await learnDeltas(deps, input, tenant, result);
     if (result.hostDown) {
@@ -81,16 +121,22 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
       why = { filesDiffer: await differs(result.message ?? 'its files have changed') };
       break;
     }
+    const found = result.code === 'FLT_SCHEMA_MISSING' ? await searchFor(deps, input, tenant) : undefined;
+    if (found && 'elsewhere' in found) {
+      tellApart(planned, found);
+      continue;
+    }
     next++;
-    const gone = result.code === 'FLT_SCHEMA_MISSING' && (await isGone(deps, tenant));
     outcomes.add({
       id: tenant.id,
-      ...(gone ? GONE : { outcome: result.outcome, code: result.code, message: result.message, partial: result.partial }),
+      // On this host, in another place: its next turn finds it there
+      ...(found
+        ? { outcome: 'deferred', code: 'FLT_TENANT_MOVED', message: 'it lives in another schema or database now' }
+        : { outcome: result.outcome, code: result.code, message: result.message, partial: result.partial }),
       durationMs: result.durationMs,
       ...readiness(plan, input, result),
     });
-    const failed = !gone && ['failed', 'rollbackFailed', 'unknown'].includes(result.outcome);
-    if (failed || cancelled.reason() || deps.stopping() || performance.now() - started > input.timeBoxMs) break;
+    if (['failed', 'rollbackFailed', 'unknown'].includes(result.outcome)) break;
   }
   await recordOutcomes(deps.control, input.rolloutId, input.wave, input.host, outcomes.rows());
   const result = outcomes.result(next, why);
@@ -107,11 +153,19 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
   return result;
 }
 
-const GONE = {
-  outcome: 'gone',
-  code: 'FLT_TENANT_GONE',
-  message: 'its schema is not there any more, and its source does not name it',
-} as const;
+const OUTSIDE_WINDOW = { outcome: 'deferred', code: 'FLT_OUTSIDE_WINDOW', message: 'its maintenance window is closed' } as const;
+
+/** Looked at for each tenant when its turn comes: a list may be on its way for a while. */
+function windowIsOpen({ policy }: PlanSummary, { id, host, labels = {} }: TenantRef): boolean {
+  const concerned = windowsOf(policy.windows, { id, host, labels });
+  return (
+    concerned.length === 0 ||
+    lookAt(
+      concerned.map((index) => policy.windows[index]!),
+      Date.now(),
+    ).open
+  );
+}
 
 /** @throws FLT_UNKNOWN_TENANT: the plan and the list do not belong together */
 async function resolveTenants(deps: ActivityDeps, input: MigrateTenantsInput): Promise<readonly TenantRef[]> {
@@ -124,7 +178,7 @@ async function resolveTenants(deps: ActivityDeps, input: MigrateTenantsInput): P
   });
 }
 
-function attempt(
+async function attempt(
   deps: ActivityDeps,
   input: MigrateTenantsInput,
   { policy, migrations }: PlanSummary,
@@ -133,25 +187,38 @@ function attempt(
   hooks: Required<Pick<AttemptInput, 'onStep' | 'stop'>>,
 ): Promise<AttemptResult> {
   const lost = Context.current().info.attempt > 1;
-  return deps.runner.attempt({
-    fleet: input.fleet,
-    tenant,
-    direction: input.direction,
-    migrations,
-    rolloutId: input.rolloutId,
-    // An earlier attempt may still be at work somewhere: it must not commit after this one
-    fenceFirst: input.again || input.direction === 'down' || lost,
-    takeOver: lost,
-    canary: input.canary,
-    deltas,
-    force: input.force ?? false,
-    actor: input.actor,
-    applicationName: applicationName(input.rolloutId, tenant.id),
-    timeouts: policy.timeouts,
-    quickTries: policy.retry.quickTries,
-    outOfOrder: policy.outOfOrder,
-    ...hooks,
-  });
+  const name = applicationName(input.rolloutId, tenant.id);
+  const time = startTenantTime(deps, tenant.host, name, policy.timeouts.tenantMs);
+  const result = await deps.runner
+    .attempt({
+      fleet: input.fleet,
+      tenant,
+      direction: input.direction,
+      migrations,
+      rolloutId: input.rolloutId,
+      // An earlier attempt may still be at work somewhere: it must not commit after this one
+      fenceFirst: input.again || input.direction === 'down' || lost,
+      takeOver: lost,
+      canary: input.canary,
+      deltas,
+      force: input.force ?? false,
+      actor: input.actor,
+      applicationName: name,
+      timeouts: policy.timeouts,
+      quickTries: policy.retry.quickTries,
+      outOfOrder: policy.outOfOrder,
+      ...hooks,
+      stop: () => hooks.stop() || time.isOver(),
+    })
+    .finally(() => time.end());
+  return time.isOver() ? overTime(tenant, result, policy.timeouts.tenantMs!) : result;
+}
+
+/** What it had finished when its time was over is finished. */
+function overTime(tenant: TenantRef, result: AttemptResult, limitMs: number): AttemptResult {
+  if (result.outcome !== 'deferred' || result.hostDown) return result;
+  const message = `${tenant.id}: it took longer than ${limitMs} ms (timeouts.tenant); what it ran was cancelled.`;
+  return { ...result, outcome: 'failed', code: 'FLT_TENANT_TIMEOUT', message };
 }
 
 /** Keeps what each migration changed in this tenant; the first of each is what the others are compared with. */

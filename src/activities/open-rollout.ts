@@ -1,4 +1,5 @@
 import { recordEvents } from '../control/events.js';
+import { freezeOf } from '../control/holds.js';
 import { countStates } from '../control/plan-tenants.js';
 import { overtakenBy } from '../control/plans.js';
 import { openTenants } from '../control/rollout-tenants.js';
@@ -30,5 +31,6 @@ export const createOpenRollout =
       { actor, ...(reason === undefined ? {} : { reason }), requestId, verb: 'start', subject: planId, atMs: Date.now() },
     ]);
     const { pending: _, ...outside } = await countStates(deps.control, planId);
-    return { summary, outside };
+    const freeze = await freezeOf(deps.control, fleet);
+    return { summary, outside, ...(freeze ? { freeze } : {}), ...(deps.fleet.notify?.length ? { notifies: true } : {}) };
   };

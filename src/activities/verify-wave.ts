@@ -2,6 +2,7 @@ import { deltasOf } from '../control/deltas.js';
 import { tenantsById } from '../control/plan-tenants.js';
 import { findTenants, recordOutcomes } from '../control/rollout-tenants.js';
 import { FlotillaError } from '../domain/errors.js';
+import type { TenantRef } from '../domain/tenant.js';
 import type { Delta } from '../postgres/contract.js';
 import { netDelta, sameDelta } from '../postgres/fingerprint.js';
 import { type Divergence, verifyDelta } from '../postgres/verify.js';
@@ -9,7 +10,7 @@ import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { groupBy } from './group-by.js';
 import { heartbeating } from './heartbeat.js';
-import { isGone } from './is-gone.js';
+import { samePlace } from './tenant-directory.js';
 
 /** Tenants read at once: what is held in memory does not grow with the fleet. */
 const PAGE = 1_000;
@@ -37,8 +38,8 @@ export const createVerifyWave =
             const bySchema = new Map(of.map((tenant) => [tenant.schema ?? 'public', tenant]));
             for (const divergence of await compare(deps, host, database, [...bySchema.keys()], net)) {
               const tenant = bySchema.get(divergence.schema)!;
-              // Deleted since: nothing is left to compare. Whoever asks the source for each of thousands has another problem
-              if (diverged.length < MOST_ASKED && (await isGone(deps, tenant))) continue;
+              // Deleted or moved since: nothing is left to compare. Whoever asks the sources for each of thousands has another problem
+              if (diverged.length < MOST_ASKED && (await hasLeft(deps, tenant))) continue;
               diverged.push(describe(tenant.id, divergence));
             }
           }
@@ -57,6 +58,11 @@ export const createVerifyWave =
       },
     );
   };
+
+async function hasLeft({ directory }: ActivityDeps, tenant: TenantRef): Promise<boolean> {
+  const now = await directory.search(tenant);
+  return now === 'gone' || (now !== undefined && !samePlace(now, tenant));
+}
 
 /** A database that is not there any more holds nothing of what was added. */
 async function compare(

@@ -108,6 +108,8 @@ export function progressOfRecord(fleet: string, record: RolloutRecord, state: Ro
     waves: [],
     failures: [],
     failuresTotal: 0,
+    gates: { passing: 0, others: [] },
+    sweeps: 0,
     startedAtMs: Date.parse(record.startedAt),
     ...(record.finishedAt ? { finishedAtMs: Date.parse(record.finishedAt) } : {}),
   };

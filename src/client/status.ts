@@ -71,6 +71,8 @@ function unansweredStatus(context: ClientContext, run: RolloutRun, url: string |
       waves: [],
       failures: [],
       failuresTotal: 0,
+      gates: { passing: 0, others: [] },
+      sweeps: 0,
       startedAtMs: run.description.startTime.getTime(),
     },
     { source: 'temporal', url, nowMs: Date.now() },
@@ -131,6 +133,8 @@ async function terminatedStatus(context: ClientContext, run: RolloutRun, url: st
         waves: [],
         failures: [],
         failuresTotal: 0,
+        gates: { passing: 0, others: [] },
+        sweeps: 0,
         startedAtMs: run.description.startTime.getTime(),
       };
   const { openWave: _, ...rest } = base;

@@ -51,19 +51,25 @@ interface TenantRow {
   readonly role: string | null;
   readonly labels: Record<string, string>;
   readonly lifecycle: Lifecycle;
+  readonly place: TenantPlace | null;
 }
+
+/** Where a tenant lives. */
+export type TenantPlace = Pick<TenantRef, 'host' | 'database' | 'schema' | 'role'>;
 
 const toRef = (row: TenantRow): TenantRef => ({
   id: row.tenant_id,
-  host: row.host,
-  ...(row.database === null ? {} : { database: row.database }),
-  ...(row.schema === null ? {} : { schema: row.schema }),
-  ...(row.role === null ? {} : { role: row.role }),
+  ...(row.place ?? {
+    host: row.host,
+    ...(row.database === null ? {} : { database: row.database }),
+    ...(row.schema === null ? {} : { schema: row.schema }),
+    ...(row.role === null ? {} : { role: row.role }),
+  }),
   labels: row.labels,
   lifecycle: row.lifecycle,
 });
 
-const REF_COLUMNS = 'tenant_id, host, database, schema, role, labels, lifecycle';
+const REF_COLUMNS = 'tenant_id, host, database, schema, role, labels, lifecycle, place';
 
 /** Staged tenants of one cell, by id. */
 export async function stagedTenants(pool: ControlPool, planId: string, cell: string): Promise<readonly TenantRef[]> {
@@ -82,6 +88,20 @@ export async function tenantsById(pool: ControlPool, planId: string, ids: readon
   ]);
   const byId = new Map(rows.map((row) => [row.tenant_id, toRef(row)]));
   return ids.flatMap((id) => byId.get(id) ?? []);
+}
+
+/** The tenant lives elsewhere than the plan says; the waves keep the place that they were made with. */
+export async function setPlace(
+  pool: ControlPool,
+  planId: string,
+  id: string,
+  { host, database, schema, role }: TenantPlace,
+): Promise<void> {
+  await ask(pool, `update plan_tenant set place = $3 where plan_id = $1 and tenant_id = $2`, [
+    planId,
+    id,
+    JSON.stringify({ host, database, schema, role }),
+  ]);
 }
 
 export interface ScannedTenant {
@@ -206,7 +226,7 @@ export async function setStates(pool: ControlPool, planId: string, ids: readonly
     ]);
 }
 
-/** Ids of one wave and host from an ordinal on. */
+/** Tenants of one wave and host from an ordinal on. */
 export async function wavePage(
   pool: ControlPool,
   planId: string,
@@ -214,13 +234,12 @@ export async function wavePage(
   host: string,
   from: number,
   limit: number,
-): Promise<readonly string[]> {
-  const rows = await ask<{ tenant_id: string }>(
+): Promise<readonly { readonly id: string; readonly labels: Readonly<Record<string, string>> }[]> {
+  return ask(
     pool,
-    `select tenant_id from plan_tenant where plan_id = $1 and wave = $2 and host = $3 and ordinal >= $4 order by ordinal limit $5`,
+    `select tenant_id id, labels from plan_tenant where plan_id = $1 and wave = $2 and host = $3 and ordinal >= $4 order by ordinal limit $5`,
     [planId, wave, host, from, limit],
   );
-  return rows.map((row) => row.tenant_id);
 }
 
 export interface TenantPosition {

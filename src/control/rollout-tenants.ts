@@ -31,7 +31,7 @@ export async function recordOutcomes(
      from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::int[], $10::text[])
        as r (id, state, code, message, partial, duration_ms, ready)
      on conflict (rollout_id, tenant_id) do update set
-       state = excluded.state, code = excluded.code, message = excluded.message, partial = excluded.partial,
+       wave = excluded.wave, host = excluded.host, state = excluded.state, code = excluded.code, message = excluded.message, partial = excluded.partial,
        duration_ms = coalesce(excluded.duration_ms, t.duration_ms), attempts = t.attempts + 1, updated_at = now(),
        ready = case when excluded.tenant_id = any ($11::text[]) then excluded.ready else t.ready end`,
     [

@@ -76,8 +76,8 @@ export interface PlannedGate {
   readonly url?: string;
   readonly field?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Hosts where it could not be read when the plan was made: it is off there. */
-  readonly off: readonly { readonly host: string; readonly why: string }[];
+  /** Where it could not be read when the plan was made (without a host: at all): it is off there. */
+  readonly off: readonly { readonly host?: string; readonly why: string }[];
 }
 
 export interface PlannedWave {
@@ -138,6 +138,8 @@ export interface RolloutPolicy {
   readonly windows: readonly Window[];
   readonly deadlines: { readonly waveMs?: number; readonly progressMs: number };
   readonly membership: 'snapshot' | 'catchUp';
+  /** Tenants that stay out, also of a sweep. */
+  readonly exclude?: readonly string[];
   readonly retry: {
     readonly quickTries: number;
     readonly maxAttempts: number;

@@ -132,6 +132,7 @@ export function resolveStrategy(request: StrategyRequest): ResolvedStrategy {
         progressMs: time(spec.deadlines?.progress, 30 * MINUTE),
       },
       membership: spec.membership ?? 'catchUp',
+      ...(spec.exclude?.length ? { exclude: spec.exclude } : {}),
       retry: {
         quickTries: spec.retry?.quickTries ?? 3,
         maxAttempts: spec.retry?.maxAttempts ?? 10,

@@ -1,4 +1,4 @@
-/** Who holds a tenant's lock, and how a dead attempt's backend is ended. */
+/** Who holds a tenant's lock, how a dead attempt's backend is ended, and how statements of attempts are cancelled. */
 
 import type { Client } from 'pg';
 import { tenantKey } from './keys.js';
@@ -27,4 +27,14 @@ export async function endHolder(client: Client, schema: string, applicationName:
     if ((error as { code?: string }).code === '42501') return false;
     throw error;
   }
+}
+
+/** Cancels what sessions of these names are running on this server; answers how many were. Sessions that we may not cancel are left alone. */
+export async function cancelStatements(client: Client, applicationNames: readonly string[]): Promise<number> {
+  const { rows } = await client.query<{ n: number }>(
+    `select count(*) filter (where pg_cancel_backend(pid))::int n from pg_stat_activity
+     where application_name = any ($1) and state in ('active', 'fastpath function call') and pid <> pg_backend_pid() and pg_has_role(usesysid, 'usage')`,
+    [applicationNames],
+  );
+  return rows[0]!.n;
 }

@@ -13,7 +13,7 @@ import { classify } from './sqlstate.js';
 export interface HostSettings {
   readonly connection: string | ((tenant: TenantRef) => string | Promise<string>);
   readonly admin?: string;
-  /** Connections that Flotilla holds on this host, in use or idle; at most two more for discovery and look-ups. @defaultValue 8 */
+  /** Connections that Flotilla holds on this host, in use or idle; at most three more for slots, discovery and look-ups. @defaultValue 8 */
   readonly maxConcurrency?: number;
 }
 
@@ -32,6 +32,8 @@ const KEEPALIVE = ['-c tcp_keepalives_idle=10', '-c tcp_keepalives_interval=5', 
 /** Cancels our statement when this process is gone, instead of letting it finish and commit unseen. Not on every platform. */
 const CHECK_CLIENT = '-c client_connection_check_interval=500';
 const IDLE_MS = 30_000;
+/** Beyond those of tenants: one that holds slots, one for discovery and gates, one for look-ups from inside. */
+export const EXTRA_CONNECTIONS = 3;
 /** Tries on a server that is full, each wait twice the one before: about three seconds in all, then the host is said to be full. */
 const FULL_TRIES = 5;
 const FULL_WAIT_MS = 100;
@@ -60,7 +62,13 @@ export function createHosts(options: HostsOptions): Hosts {
   const placesOf = (host: string): Places => {
     const max = options.hosts[host]?.maxConcurrency ?? 8;
     // A second connection has a gate of its own: if all waited for it at the first one, none would ever leave
-    const found = places.get(host) ?? { max: max + 2, idle: [], gate: createGate(max + 1), second: createGate(1), inUse: 0 };
+    const found = places.get(host) ?? {
+      max: max + EXTRA_CONNECTIONS,
+      idle: [],
+      gate: createGate(max + EXTRA_CONNECTIONS - 1),
+      second: createGate(1),
+      inUse: 0,
+    };
     places.set(host, found);
     return found;
   };

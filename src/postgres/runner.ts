@@ -270,6 +270,12 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
       return fail(what.code, `${who}: the session of ${attempt.inHand} turned out to be another backend than it began on.`);
     case 'FLT_KNEX_UNLOCKED':
       return fail(what.code, `${who}: somebody freed Knex's lock row while ${attempt.inHand} was running.`);
+    case 'FLT_STATEMENT_TIMEOUT':
+      // Cancelled by ourselves, or by a person: the server has one code for both and for its own time-out
+      if (input.stop?.()) return deferred('FLT_CANCELLED', `${who}: ${attempt.inHand || 'what it ran'} was cancelled.`);
+      if (/user request/.test(text))
+        return fail('FLT_CANCELLED', `${who}: somebody cancelled a statement of ${attempt.inHand} on the server.`);
+      return fail(what.code, `${who}: ${text}`);
     case 'FLT_IDLE_IN_TRANSACTION':
       return fail(
         what.code,

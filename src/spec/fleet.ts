@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { TenantRef } from '../domain/tenant.js';
 import { LIFECYCLES } from '../domain/tenant.js';
+import { webhookSpec } from './notify.js';
 import { strategySpec } from './strategy.js';
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/i, { error: 'expected 1 to 63 letters, digits, ".", "_" or "-"' });
@@ -140,6 +141,8 @@ export const fleetSpec = z.strictObject({
   /** A preset or a name in `strategies`. @defaultValue auto */
   strategy: z.string().optional(),
   strategies: z.record(z.string(), strategySpec).optional(),
+  /** Whom rollouts tell that somebody is needed, or that they ended. */
+  notify: z.array(webhookSpec).optional(),
   /** What migrations may touch outside their tenant. */
   shared: z.array(z.strictObject({ object: z.string().min(1), maxLock: z.enum(LOCKS) })).optional(),
   /** Schemas with extensions, added to the search_path behind the tenant's. */

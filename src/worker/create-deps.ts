@@ -3,10 +3,12 @@
 import { Client, type Connection } from '@temporalio/client';
 import type { ActivityDeps } from '../activities/deps.js';
 import { createPlanCache } from '../activities/plan-cache.js';
+import { createTenantDirectory } from '../activities/tenant-directory.js';
 import { createControlPool } from '../control/control-pool.js';
 import { migrateControl } from '../control/migrate-control.js';
 import type { TenantRef } from '../domain/tenant.js';
 import { createKnexEngine } from '../engines/knex/knex-engine.js';
+import { createHostSlots } from '../postgres/host-slots.js';
 import { createHosts } from '../postgres/hosts.js';
 import { createRunner } from '../postgres/runner.js';
 import type { LoadedConfig } from '../spec/load-config.js';
@@ -31,6 +33,7 @@ export async function openDeps(options: DepsOptions): Promise<{ readonly deps: A
 
   const control = await createControlPool({ resolve: resolveControl, schema });
   const hosts = createHosts({ hosts: fleet.hosts, resolve });
+  const slots = createHostSlots(hosts);
   const { migrations } = fleet;
   const inHand = new Map<string, TenantRef>();
   const engine = createKnexEngine({
@@ -61,6 +64,9 @@ export async function openDeps(options: DepsOptions): Promise<{ readonly deps: A
       engine,
       names,
       plans: createPlanCache(control),
+      directory: createTenantDirectory({ fleet, hosts }),
+      slots,
+      resolve,
       temporal: new Client({ connection: options.temporal.connection, namespace: options.temporal.namespace }),
       ...(options.build === undefined ? {} : { build: options.build }),
       noBake: options.noBake,
@@ -78,6 +84,7 @@ export async function openDeps(options: DepsOptions): Promise<{ readonly deps: A
       },
     },
     close: async () => {
+      await slots.close();
       await hosts.close();
       await control.end();
     },

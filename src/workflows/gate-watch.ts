@@ -15,6 +15,7 @@ export function watchGates(input: RolloutInput, book: RolloutBook): void {
 
 async function watchCell(input: RolloutInput, book: RolloutBook, cell: string): Promise<void> {
   let memory: GateMemory = { states: {}, baselines: {} };
+  let answered = -1;
   for (;;) {
     await condition(() => book.gates.watches(cell) || isFinal(book.state()));
     if (isFinal(book.state())) return;
@@ -31,10 +32,12 @@ async function watchCell(input: RolloutInput, book: RolloutBook, cell: string): 
           phase: phase!,
           hosts,
           fleetWide: cell === book.gates.firstCell(),
+          fresh: answered !== round,
           memory,
         }),
       );
       memory = found.memory;
+      if (found.readings.complete) answered = round;
       if (book.gates.round === round) book.sampled(cell, found.readings, Date.now());
     } catch (error) {
       if (!isCancellation(error)) throw error;

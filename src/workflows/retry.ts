@@ -5,7 +5,6 @@ import type { RolloutBook } from '../domain/rollout/book.js';
 import { controlActivities } from './activity-options.js';
 import type { RetryAsk, RolloutInput } from './messages.js';
 
-
 export async function retryParked(input: RolloutInput, book: RolloutBook, ask: RetryAsk): Promise<void> {
   const control = controlActivities(input.taskQueue);
   const { fleet, rolloutId } = input;

@@ -224,11 +224,9 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     }
   }
 
-  const waitsFor = (before: { readonly sinceMs: number } | undefined, text: string) => ({
-    sinceMs: before?.sinceMs ?? Date.now(),
-    text,
-    untilMs: Date.now() + tuning.filesRetryMs,
-  });
+  function waitsFor(before: { readonly sinceMs: number } | undefined, text: string) {
+    return { sinceMs: before?.sinceMs ?? Date.now(), text, untilMs: Date.now() + tuning.filesRetryMs };
+  }
 
   /** A list that gave no answer: cancelled before it began, its workers were lost three times, or a worker could not even start it. */
   function lost(host: HostState, items: WaveItem[], error: unknown): void {
@@ -377,7 +375,9 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     if (keys.length > 0) guard(askWindows(keys));
   }
 
-  const inHandKeys = () => [...scopes.values()].flatMap((list) => list?.items.flatMap((item) => item.windows ?? []) ?? []);
+  function inHandKeys(): string[] {
+    return [...scopes.values()].flatMap((list) => list?.items.flatMap((item) => item.windows ?? []) ?? []);
+  }
 
   async function askWindows(keys: readonly string[]): Promise<void> {
     asking = true;
@@ -455,11 +455,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   /** Sleeps until the next deferred tenant is due, or a window opens or closes; without either, until something changes. */
   function untilNextDue(): number | undefined {
     const now = Date.now();
-    const dues = book.hosts.flatMap((host) => [
-      ...host.queue.map((item) => item.dueMs),
-      host.files?.untilMs ?? 0,
-      host.busy?.untilMs ?? 0,
-    ]);
+    const dues = book.hosts.flatMap((host) => [...host.queue.map((item) => item.dueMs), host.files?.untilMs ?? 0, host.busy?.untilMs ?? 0]);
     const change = book.windows.nextChange([...book.windowKeys(), ...inHandKeys()]);
     const next = [...dues, ...(change === undefined ? [] : [change])].filter((due) => due > now);
     return next.length > 0 && desired === 'run' ? Math.max(10, Math.min(...next) - now) : undefined;
@@ -479,7 +475,8 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       // While nothing is known of the windows yet, nothing is said of them
       ...(waiting > 0 && !asking && book.stuck(now) ? { window: { waiting, ...(opensAtMs === undefined ? {} : { opensAtMs }) } } : {}),
       drained: desired === 'pause' && book.inFlight() === 0,
-      stuck: !asking && book.left() && book.stuck(now),
+      // Other files alone are no reason yet
+      stuck: !asking && book.left() && book.stuck(now) && (files !== undefined || book.hosts.every((host) => !host.files)),
       ...(stalledSinceMs === undefined ? {} : { stalledSinceMs }),
       parked: book.totals.parked > 0,
     };

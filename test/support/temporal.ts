@@ -247,7 +247,8 @@ export function stack(): Stack {
       };
       const base: Fakes = {
         openRollout: async () => rolloutPlan,
-        loadTenants: async ({ wave: index, host, from, limit }) => Array.from({ length: limit }, (_, i) => tenantId(index, host, from + i)),
+        loadTenants: async ({ wave: index, host, from, limit }) =>
+          Array.from({ length: limit }, (_, i) => ({ id: tenantId(index, host, from + i) })),
         async migrateTenants(input): Promise<ListResult> {
           lists.push(input);
           const context = Context.current();

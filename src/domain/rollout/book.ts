@@ -1,8 +1,8 @@
 /** Everything a rollout knows: its waves, what is wished for, why it does not move. Pure; `workflows/rollout.ts` acts on what this says. */
 
 import type { Answer, Ask, AuditEvent, Freeze, RetryAsk, RolloutVerb, SpeedAsk, TenantResolved } from '../asks.js';
-import type { PlannedWave, RolloutPlan } from '../plan.js';
 import type { GatePhase } from '../gates.js';
+import type { PlannedWave, RolloutPlan } from '../plan.js';
 import { addTotals, noTotals, type Totals, unresolved } from '../tenant.js';
 import type { Halt, WaveLimits, WaveNews, WaveResult } from '../wave/contract.js';
 import type { Desired, FinalState, Reason, RollbackStatus, RolloutProgress, RolloutState } from './contract.js';
@@ -288,9 +288,16 @@ export class RolloutBook {
   }
 
   /** Canaries that were up to date prove nothing: these take their places, out of later waves. Without any a person decides. */
-  substituted(canary: WaveRecord, instead: readonly { readonly id: string; readonly host: string; readonly wave: number }[], nowMs: number): void {
+  substituted(
+    canary: WaveRecord,
+    instead: readonly { readonly id: string; readonly host: string; readonly wave: number }[],
+    nowMs: number,
+  ): void {
     if (instead.length === 0) {
-      this.pauses.set('canary', { text: `wave "${canary.plan.name}": every canary was up to date already, and no other tenant can be one`, sinceMs: nowMs });
+      this.pauses.set('canary', {
+        text: `wave "${canary.plan.name}": every canary was up to date already, and no other tenant can be one`,
+        sinceMs: nowMs,
+      });
       this.changes++;
       return;
     }

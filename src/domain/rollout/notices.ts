@@ -75,7 +75,8 @@ export class Notices {
       .filter((reason) => TELLING_PAUSES.includes(reason.kind) && (reason.clears === 'person' || reason.kind === 'files'))
       .map((reason) => reason.kind)
       .join();
-    if (state === 'paused' && paused !== '' && paused !== this.#paused) tell('paused', `The rollout is paused: ${why || reasons[0]?.text}.`, ['flotilla status', 'flotilla resume']);
+    if (state === 'paused' && paused !== '' && paused !== this.#paused)
+      tell('paused', `The rollout is paused: ${why || reasons[0]?.text}.`, ['flotilla status', 'flotilla resume']);
     this.#paused = paused;
     const stalled = reasons.some((reason) => reason.kind === 'progress');
     if (stalled && !this.#stalled) tell('stalled', 'No tenant has settled for longer than the progress deadline.', ['flotilla status']);

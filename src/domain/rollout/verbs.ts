@@ -41,7 +41,10 @@ export const applyVerb = (book: RolloutBook, verb: RolloutVerb, ask: Ask, nowMs:
 const pause: Verb = {
   apply(book, { actor, reason }, nowMs) {
     if (!book.pauses.has('operator'))
-      book.pauses.set('operator', { text: `${actor} paused it${reason ? `: "${reason}"` : ''}; go on with "flotilla resume"`, sinceMs: nowMs });
+      book.pauses.set('operator', {
+        text: `${actor} paused it${reason ? `: "${reason}"` : ''}; go on with "flotilla resume"`,
+        sinceMs: nowMs,
+      });
     return { message: 'No tenant is started any more; those in hand finish.' };
   },
 };
@@ -98,7 +101,10 @@ function again(wave: WaveRecord): void {
 const abort: Verb = {
   refuse(book, ask) {
     if (book.phase === 'rollingBack' && book.desired !== 'abort' && !(ask as AbortAsk).confirm)
-      refuse('It is rolling back: abort would stop that half-way, with some tenants back and others not. Confirm to do so.', 'FLT_CONFIRM_NEEDED');
+      refuse(
+        'It is rolling back: abort would stop that half-way, with some tenants back and others not. Confirm to do so.',
+        'FLT_CONFIRM_NEEDED',
+      );
   },
   apply(book, ask) {
     book.desired = 'abort';

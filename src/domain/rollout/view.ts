@@ -22,8 +22,10 @@ export function reasonsOf(book: RolloutBook): Reason[] {
   if (book.final) return [];
   const { halt, freeze, news } = book;
   const reasons: Reason[] = [];
-  const person = (kind: Reason['kind'], text: string, more: Partial<Reason> = {}) => void reasons.push({ kind, text, clears: 'person', ...more });
-  const itself = (kind: Reason['kind'], text: string, more: Partial<Reason> = {}) => void reasons.push({ kind, text, clears: 'itself', ...more });
+  const person = (kind: Reason['kind'], text: string, more: Partial<Reason> = {}) =>
+    void reasons.push({ kind, text, clears: 'person', ...more });
+  const itself = (kind: Reason['kind'], text: string, more: Partial<Reason> = {}) =>
+    void reasons.push({ kind, text, clears: 'itself', ...more });
 
   if (halt) person(KINDS_OF_HALT[halt.code] ?? 'operator', halt.text, { sinceMs: halt.atMs });
   for (const [kind, { text, sinceMs }] of book.pauses) person(kind, text, { sinceMs });

@@ -18,6 +18,10 @@ export interface WaveEntry {
   readonly windows?: string;
 }
 
+/** Cancelled by ourselves, outside its window after all, or to be looked for in another place. */
+const COSTS_NO_TRY = ['FLT_CANCELLED', 'FLT_OUTSIDE_WINDOW', 'FLT_TENANT_MOVED'];
+const NOT_AT_ONCE_MS = 500;
+
 export class WaveBook {
   readonly totals: Totals;
   readonly hosts: HostState[];
@@ -61,7 +65,10 @@ export class WaveBook {
     const tried = input.direction === 'down' ? [...this.troubled].filter(([, it]) => it.state === 'rollbackFailed') : [];
     this.#tried = new Set(tried.map(([id]) => id));
     this.hosts = wave.hosts.map(({ host, cell, tenants, limit, window }) =>
-      this.#host({ host, cell, tenants, limit, window, joined: false }, carry?.hosts.find((it) => it.host === host)),
+      this.#host(
+        { host, cell, tenants, limit, window, joined: false },
+        carry?.hosts.find((it) => it.host === host),
+      ),
     );
     for (const it of carry?.hosts ?? []) if (it.joined) this.#join(it.host, it.joined, it);
     for (const [id, it] of tried) {
@@ -70,10 +77,7 @@ export class WaveBook {
     }
   }
 
-  #host(
-    fixed: Pick<HostState, 'host' | 'cell' | 'tenants' | 'limit' | 'window' | 'joined'>,
-    carry: HostCarry | undefined,
-  ): HostState {
+  #host(fixed: Pick<HostState, 'host' | 'cell' | 'tenants' | 'limit' | 'window' | 'joined'>, carry: HostCarry | undefined): HostState {
     const { limits, policy, paces } = this.#input;
     const window = limits.perHost === undefined ? fixed.window : Math.min(limits.perHost, fixed.limit);
     const pace = paces[fixed.host];
@@ -212,8 +216,7 @@ export class WaveBook {
     if (this.inFlight() > 0) return false;
     const waiting = this.hosts.filter(hasWork);
     return waiting.every(
-      (host) =>
-        isBlocked(host) || (host.cursor >= host.tenants && host.queue.every((item) => !this.windows.isOpen(item.windows, nowMs))),
+      (host) => isBlocked(host) || (host.cursor >= host.tenants && host.queue.every((item) => !this.windows.isOpen(item.windows, nowMs))),
     );
   }
 
@@ -294,8 +297,10 @@ export class WaveBook {
   }
 
   #defer(host: HostState, item: WaveItem, exception: TenantException, nowMs: number, random: () => number): void {
-    // We have cancelled it ourselves: that costs no try
-    if (exception.code === 'FLT_CANCELLED') return this.handBack(host, [item], { again: true });
+    if (COSTS_NO_TRY.includes(exception.code ?? '')) {
+      host.queue.push({ ...item, again: true, dueMs: nowMs + NOT_AT_ONCE_MS });
+      return;
+    }
     const deferrals = item.deferrals + 1;
     const { retry } = this.#input.policy;
     if (deferrals * retry.quickTries < retry.maxAttempts) {
@@ -395,8 +400,7 @@ export class WaveBook {
   /** The tenants on the way, deferred, and waiting for their host or their window are told apart from the plainly pending. */
   view(nowMs: number): Totals {
     const running = Math.min(this.inFlight(), this.#input.direction === 'down' ? this.totals.applied : this.totals.pending);
-    if (this.#input.direction === 'down')
-      return { ...this.totals, applied: this.totals.applied - running, rollingBack: running };
+    if (this.#input.direction === 'down') return { ...this.totals, applied: this.totals.applied - running, rollingBack: running };
     const isDeferred = (item: WaveItem) => item.deferrals > 0 && item.dueMs > nowMs;
     let deferred = 0;
     let blocked = 0;
@@ -423,7 +427,12 @@ export class WaveBook {
     return {
       totals: this.totals,
       hosts: this.hosts.map(
-        ({ host, cell, limit, cursor, queue, joined }): HostCarry => ({ host, cursor, queue, ...(joined ? { joined: { cell, limit } } : {}) }),
+        ({ host, cell, limit, cursor, queue, joined }): HostCarry => ({
+          host,
+          cursor,
+          queue,
+          ...(joined ? { joined: { cell, limit } } : {}),
+        }),
       ),
       troubled: Object.fromEntries(this.troubled),
       failures: this.groups(),

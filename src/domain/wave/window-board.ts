@@ -15,7 +15,7 @@ export class WindowBoard {
   isOpen(key: string | undefined, nowMs: number): boolean {
     if (key === undefined) return true;
     const view = this.#views.get(key);
-    return view !== undefined && view.open && !over(view, nowMs);
+    return view?.open === true && !over(view, nowMs);
   }
 
   /** Those of the keys about which nothing is known any more. */

@@ -136,6 +136,8 @@ export const sampleProgress = (more: Partial<RolloutProgress> = {}): RolloutProg
   state: 'running',
   desired: 'run',
   reasons: [],
+  gates: { passing: 120, others: [] },
+  sweeps: 0,
   totals: totals({ applied: 553, deferred: 5, failed: 2, pending: 3107, running: 50, upToDate: 88 }),
   waves: [
     wave(0, 'canary', { state: 'done', tenants: 20, totals: totals({ applied: 20 }) }),

@@ -1,17 +1,18 @@
 import { expect, it } from 'vitest';
-import { isFinal, ROLLOUT_STATES, type RolloutState } from '../../../src/domain/rollout/contract.js';
-import { canMove } from '../../../src/domain/rollout/machine.js';
-import { noTotals, type Totals } from '../../../src/domain/tenant.js';
-import { ROLLOUT_UPDATES, type RolloutVerb } from '../../../src/workflows/messages.js';
-import { emptyCarry, RolloutBook } from '../../../src/workflows/rollout-book.js';
-import { samplePlan } from '../client/samples.js';
+import { ROLLOUT_UPDATES, type RolloutVerb } from '../../../../src/domain/asks.js';
+import { RolloutBook } from '../../../../src/domain/rollout/book.js';
+import { isFinal, ROLLOUT_STATES, type RolloutState } from '../../../../src/domain/rollout/contract.js';
+import { canMove } from '../../../../src/domain/rollout/machine.js';
+import { emptyCarry } from '../../../../src/domain/rollout/record.js';
+import { noTotals, type Totals } from '../../../../src/domain/tenant.js';
+import { samplePlan } from '../../client/samples.js';
 
 let n = 0;
 const who = () => ({ actor: 'ada', reason: 'because', requestId: `q-${n++}` });
 
 /** A rollout of two waves, the second of which needs approval. */
 function setup() {
-  const book = new RolloutBook({ ...who(), fleet: 'shop', rolloutId: 'r-1', planId: 'p-1', taskQueue: 'flotilla' }, 0);
+  const book = new RolloutBook({ ...who(), fleet: 'shop', rolloutId: 'r-1', planId: 'p-1' }, 0);
   const summary = samplePlan();
   const waves = summary.waves.slice(0, 2).map((wave, index) => ({ ...wave, tenants: 10, maxFailures: 0, approval: index === 1 }));
   book.adopt({ summary: { ...summary, waves }, outside: {} });
@@ -33,8 +34,15 @@ function setup() {
 }
 type Setup = ReturnType<typeof setup>;
 
-const drained = { index: 0, silentHosts: [], stuck: false, drained: true };
-const silent = { index: 0, silentHosts: [{ host: 'eu-1', sinceMs: 0, code: 'FLT_HOST_UNAVAILABLE' }], stuck: true, drained: false };
+const drained = { index: 0, silentHosts: [], busyHosts: [], parked: false, stuck: false, drained: true };
+const silent = {
+  index: 0,
+  silentHosts: [{ host: 'eu-1', sinceMs: 0, code: 'FLT_HOST_UNAVAILABLE' }],
+  busyHosts: [],
+  parked: false,
+  stuck: true,
+  drained: false,
+};
 
 const situations: [string, RolloutState, (it: Setup) => void][] = [
   ['before its first wave', 'running', () => {}],
@@ -153,9 +161,10 @@ const asks = ({ book, second }: Setup): Record<RolloutVerb, object[]> => {
     resume: [{}, { acceptFailures: 99 }],
     approve: [approval],
     reject: [approval],
-    skip: [{ tenants: ['t1'] }, { wave: second.plan.name }, { bake: true }],
+    skip: [{ tenants: ['t1'] }, { host: 'eu-1' }, { wave: second.plan.name }, { bake: true }],
     retry: [{ failed: true }],
-    abort: [{}],
+    speed: [{ maxConcurrency: 3 }, { maxFailures: 2 }],
+    abort: [{}, { confirm: true, inFlight: 'cancel' }],
     rollback: [{}, { wave: book.waves[0]!.plan.name }, { tenants: ['t1'] }, { continueSkipping: ['t1'] }],
   };
 };
@@ -165,7 +174,7 @@ const accepts = (book: RolloutBook, verb: RolloutVerb, ask: ReturnType<typeof wh
     book.validate(verb, ask);
     return true;
   } catch (error) {
-    expect((error as { type?: string }).type).toMatch(/^FLT_/);
+    expect((error as { code?: string }).code).toMatch(/^FLT_/);
     return false;
   }
 };
@@ -207,8 +216,9 @@ it.each(situations.filter(([, state]) => !isFinal(state)))(
   (_, __, arrange) => {
     const at = setup();
     arrange(at);
-    expect(accepts(at.book, 'abort', who())).toBe(true);
-    at.book.take('abort', who(), 5);
+    const abort = { ...who(), confirm: true };
+    expect(accepts(at.book, 'abort', abort)).toBe(true);
+    at.book.take('abort', abort, 5);
     for (const verb of ROLLOUT_UPDATES)
       for (const ask of asks(at)[verb]) expect(accepts(at.book, verb, { ...who(), ...ask }), verb).toBe(verb === 'abort');
   },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { FINAL_STATES, isFinal, NEEDS_PERSON, ROLLOUT_STATES, type RolloutState } from '../../../src/domain/rollout/contract.js';
-import { canMove, drawMachine, ROLLOUT_MACHINE, rowOf } from '../../../src/domain/rollout/machine.js';
+import { FINAL_STATES, isFinal, NEEDS_PERSON, ROLLOUT_STATES, type RolloutState } from '../../../../src/domain/rollout/contract.js';
+import { canMove, drawMachine, ROLLOUT_MACHINE, rowOf } from '../../../../src/domain/rollout/machine.js';
 
 const open = ROLLOUT_STATES.filter((state) => !isFinal(state));
 const targets = (state: RolloutState) => rowOf(state).moves.map(({ to }) => to);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { exceeded, room } from '../../../src/domain/wave/failure-budget.js';
-import { noTotals, TENANT_STATES, type TenantState, unresolved } from '../../../src/domain/tenant.js';
+import { noTotals, TENANT_STATES, type TenantState, unresolved } from '../../../../src/domain/tenant.js';
+import { exceeded, room } from '../../../../src/domain/wave/failure-budget.js';
 
 it.each([
   [0, 0, false],

@@ -1,0 +1,71 @@
+/** Where tenants live now, as the config's sources say: asked again while a rollout runs, and remembered for a while. */
+
+import type { TenantRef } from '../domain/tenant.js';
+import type { Hosts } from '../postgres/contract.js';
+import type { Fleet, TenantSource } from '../spec/fleet.js';
+import { DEFAULT_CELL, hostsOfCell } from './deps.js';
+import { hostOfSource, readSource } from './tenant-sources.js';
+
+/** Sources that name the host of each tenant are asked again after so long. */
+const FRESH_MS = 30_000;
+
+export interface TenantDirectory {
+  /**
+   * What the sources that name hosts themselves (lists, queries, functions) say of a tenant; at most half a minute old.
+   * @returns undefined: they do not know it, or do not answer
+   */
+  lookUp(id: string): Promise<TenantRef | undefined>;
+  /**
+   * Asks every source anew where a tenant is whose schema is missing.
+   * @returns its place; `gone`: every source has answered and none names it, or it is deleted there; undefined: somebody does not answer
+   */
+  search(tenant: TenantRef): Promise<TenantRef | 'gone' | undefined>;
+}
+
+/** A schema's own source finds no schema that has moved away; whoever lists tenants does. */
+const namesHosts = (source: TenantSource): boolean => typeof source === 'function' || source.kind !== 'schemas';
+
+export function createTenantDirectory({ fleet, hosts }: { readonly fleet: Fleet; readonly hosts: Hosts }): TenantDirectory {
+  const sources = fleet.tenants.map((source, index) => ({ source, index }));
+  const read = async (of: typeof sources): Promise<ReadonlyMap<string, TenantRef>> => {
+    const answers = await Promise.all(of.map(({ source, index }) => readSource(source, index, hosts)));
+    // The first that names a tenant is right, as when the plan was made
+    return new Map(
+      answers
+        .flat()
+        .reverse()
+        .map((tenant) => [tenant.id, tenant]),
+    );
+  };
+  const naming = sources.filter(({ source }) => namesHosts(source));
+  let known: Promise<ReadonlyMap<string, TenantRef>> = Promise.resolve(new Map());
+  let asOfMs = Number.NEGATIVE_INFINITY;
+
+  return {
+    async lookUp(id) {
+      if (naming.length === 0) return undefined;
+      if (Date.now() - asOfMs > FRESH_MS) {
+        asOfMs = Date.now();
+        const before = known;
+        // A source that is silent for a moment has said something before
+        known = read(naming).catch(() => before);
+      }
+      return (await known).get(id);
+    },
+    async search(tenant) {
+      // A worker reaches the hosts of its cell
+      const near = hostsOfCell(fleet, fleet.hosts[tenant.host]?.cell ?? DEFAULT_CELL);
+      const mayName = sources.filter(({ source }) => namesHosts(source) || near.includes(hostOfSource(source)!));
+      try {
+        const found = (await read(mayName)).get(tenant.id);
+        return found === undefined || found.lifecycle === 'deleted' ? 'gone' : found;
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Whether both say the same place. */
+export const samePlace = (one: TenantRef, two: TenantRef): boolean =>
+  one.host === two.host && one.database === two.database && (one.schema ?? 'public') === (two.schema ?? 'public') && one.role === two.role;

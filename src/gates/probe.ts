@@ -1,0 +1,72 @@
+/** One gate of one host, or of the whole fleet: where its samples come from and what they have come to mean. */
+
+import { type GateState, judgeSample, newGate, type Sample } from '../domain/gates.js';
+import type { PlannedGate } from '../domain/plan.js';
+import type { GateReading } from '../domain/rollout/contract.js';
+import type { Hosts } from '../postgres/contract.js';
+import type { ResolveReference } from '../spec/references.js';
+import { askHost } from './ask-host.js';
+import { askWeb } from './ask-web.js';
+
+export interface GateAsking {
+  readonly hosts: Hosts;
+  readonly resolve: ResolveReference;
+}
+
+/** `lockWaits on pg-eu-1`, `errorRate` */
+export const probeKey = (gate: string, host: string | undefined): string => (host === undefined ? gate : `${gate} on ${host}`);
+
+/** What there was at first is no news to these. */
+const countsNews = (gate: PlannedGate): boolean => gate.check === 'invalidIndexes';
+
+export const askGate = (gate: PlannedGate, host: string | undefined, { hosts, resolve }: GateAsking): Promise<Sample | undefined> =>
+  host === undefined ? askWeb(gate, resolve) : askHost(gate, host, hosts);
+
+export class Probe {
+  readonly key: string;
+  state: GateState;
+  dueMs = 0;
+  /** The host did not answer when it was last looked at. */
+  unreachable = false;
+
+  constructor(
+    readonly gate: PlannedGate,
+    readonly host: string | undefined,
+    known: GateState | undefined,
+    public baseline: number | undefined,
+  ) {
+    this.key = probeKey(gate.name, host);
+    this.state = known ?? newGate(Date.now());
+  }
+
+  async look(asking: GateAsking): Promise<void> {
+    const sample = await askGate(this.gate, this.host, asking);
+    const nowMs = Date.now();
+    this.unreachable = sample === undefined;
+    if (sample) this.state = judgeSample(this.state, this.#sinceFirst(sample), this.gate.limits, nowMs);
+    this.dueMs = nowMs + this.gate.intervalMs;
+  }
+
+  #sinceFirst(sample: Sample): Sample {
+    if (sample.kind !== 'value' || !countsNews(this.gate)) return sample;
+    this.baseline = Math.min(this.baseline ?? sample.value, sample.value);
+    return { kind: 'value', value: sample.value - this.baseline };
+  }
+
+  /** Has a verdict, or nobody can have one now. */
+  isKnown(): boolean {
+    return this.state.verdict !== undefined || this.unreachable;
+  }
+
+  reading(): Omit<GateReading, 'idle'> {
+    const { verdict, sinceMs, value, text } = this.state;
+    return {
+      gate: this.gate.name,
+      ...(this.host === undefined ? {} : { host: this.host }),
+      ...(verdict === undefined ? {} : { verdict }),
+      sinceMs,
+      ...(value === undefined ? {} : { value }),
+      ...(text === undefined ? {} : { text }),
+    };
+  }
+}
