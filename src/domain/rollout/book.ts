@@ -312,10 +312,7 @@ export class RolloutBook {
     }
     const hosts = carry.hosts.map((host) => ({
       ...host,
-      queue: [
-        ...host.queue,
-        ...instead.filter((it) => it.host === host.host).map(({ id }) => ({ id, again: false, deferrals: 0, alone: false, dueMs: 0 })),
-      ],
+      queue: [...host.queue, ...instead.filter((it) => it.host === host.host).map(({ id }) => ({ id }))],
     }));
     canary.carry = { ...carry, hosts, totals: { ...carry.totals, pending: carry.totals.pending + instead.length } };
     Object.assign(canary, { settled: false, state: 'waiting', bakeLeftMs: 0 });
