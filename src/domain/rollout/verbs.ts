@@ -81,6 +81,7 @@ const resume: Verb = {
     book.rollback = undefined;
     for (const it of book.waves) if (it.down) again(it);
     if (wave && book.halt?.code === 'FLT_APPROVAL_EXPIRED') wave.approved = false;
+    if (wave?.carry && book.halt?.code === 'FLT_DEADLINE') wave.carry = { ...wave.carry, movingMs: 0 };
     book.halt = undefined;
     book.pauses.clear();
     book.gates.acknowledge();
