@@ -74,7 +74,7 @@ it.each([
         if (views['0']!.open === false || id !== 'w0-h1-0') return undefined;
         began();
         await free;
-        return views['0']!.open === false && cancelled.length > 0 ? { outcome: 'deferred', code: 'FLT_CANCELLED', message: 'cancelled' } : undefined;
+        return !views['0']!.open && cancelled.length > 0 ? { outcome: 'deferred', code: 'FLT_CANCELLED', message: 'cancelled' } : undefined;
       },
     });
     await fleet.start();
