@@ -54,6 +54,17 @@ export async function pinsOf(pool: ControlPool, fleet: string): Promise<readonly
   return rows.map((row) => ({ tenant: row.tenant_id, ...toHold(row) }));
 }
 
+/** Pins of tenants that the plan would move. */
+export async function pinsWithin(pool: ControlPool, fleet: string, planId: string): Promise<readonly Pick<Pin, 'tenant' | 'untilMs'>[]> {
+  const rows = await ask<{ tenant_id: string; until: Date | null }>(
+    pool,
+    `select tenant_id, pin.until from pin join plan_tenant using (tenant_id)
+     where fleet = $1 and plan_id = $2 and state = 'pending' and (pin.until is null or pin.until > now()) order by 1`,
+    [fleet, planId],
+  );
+  return rows.map(({ tenant_id: tenant, until }) => ({ tenant, ...(until === null ? {} : { untilMs: until.getTime() }) }));
+}
+
 export async function setPins(
   pool: ControlPool,
   fleet: string,

@@ -226,7 +226,7 @@ export async function setStates(pool: ControlPool, planId: string, ids: readonly
     ]);
 }
 
-/** Tenants of one wave and host from an ordinal on. */
+/** Tenants of one wave and host whose ordinals lie in a range; some of a wave may have gone to another since. */
 export async function wavePage(
   pool: ControlPool,
   planId: string,
@@ -237,8 +237,8 @@ export async function wavePage(
 ): Promise<readonly { readonly id: string; readonly labels: Readonly<Record<string, string>> }[]> {
   return ask(
     pool,
-    `select tenant_id id, labels from plan_tenant where plan_id = $1 and wave = $2 and host = $3 and ordinal >= $4 order by ordinal limit $5`,
-    [planId, wave, host, from, limit],
+    `select tenant_id id, labels from plan_tenant where plan_id = $1 and wave = $2 and host = $3 and ordinal >= $4 and ordinal < $5 order by ordinal`,
+    [planId, wave, host, from, from + limit],
   );
 }
 
