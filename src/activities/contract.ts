@@ -299,6 +299,21 @@ export interface Activities {
   /** C. Forgets whom the verb had staged. */
   endTending(input: { readonly planId: string }): Promise<void>;
 
+  // One tenant on demand
+  /** C. Puts the run on record, and says where the tenant lives. Safe to repeat. @throws FLT_FROZEN, FLT_USAGE when forced without a reason */
+  beginMigrate(
+    input: Ask & {
+      readonly fleet: string;
+      readonly planId: string;
+      readonly rolloutId: string;
+      readonly tenant: string;
+      /** Also while the fleet is frozen. */
+      readonly force: boolean;
+    },
+  ): Promise<{ readonly host: string; readonly cell: string }>;
+  /** C. How it came out. */
+  endMigrate(input: { readonly rolloutId: string; readonly finalState: FinalState }): Promise<void>;
+
   // Fleet
   /** C. Answers one admin verb. */
   answerAdmin(

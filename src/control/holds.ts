@@ -87,3 +87,15 @@ export async function dropPins(pool: ControlPool, fleet: string, tenants: readon
   ]);
   return rows.map((row) => row.id).sort();
 }
+
+/** Those of the ids whom no plan and no rollout of the fleet has ever held. */
+export async function strangers(pool: ControlPool, fleet: string, ids: readonly string[]): Promise<readonly string[]> {
+  const rows = await ask<{ id: string }>(
+    pool,
+    `select id from unnest($2::text[]) id
+     where not exists (select from plan_tenant t join plan p on p.id = t.plan_id where p.fleet = $1 and t.tenant_id = id)
+       and not exists (select from rollout_tenant t join rollout r on r.id = t.rollout_id where r.fleet = $1 and t.tenant_id = id) order by 1`,
+    [fleet, ids],
+  );
+  return rows.map((row) => row.id);
+}

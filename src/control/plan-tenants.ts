@@ -269,3 +269,18 @@ export async function positionsPage(
     [planId, after, states?.length ? states : null, limit],
   );
 }
+
+/** Where the scan has found one tenant of a plan. */
+export async function stagedTenant(
+  pool: ControlPool,
+  planId: string,
+  id: string,
+): Promise<{ readonly host: string; readonly cell: string; readonly state: string } | undefined> {
+  return (
+    await ask<{ host: string; cell: string; state: string }>(
+      pool,
+      `select host, cell, state from plan_tenant where plan_id = $1 and tenant_id = $2`,
+      [planId, id],
+    )
+  )[0];
+}

@@ -142,6 +142,10 @@ export const ADMIN_VERBS = [
   'adopt',
   'refresh',
   'eject',
+  'freeze',
+  'pin',
+  'unpin',
+  'migrate',
 ] as const;
 export type AdminVerb = (typeof ADMIN_VERBS)[number];
 export interface AdminInput extends Ask {
