@@ -203,8 +203,9 @@ export async function unclearTenants(
 export async function openTenants(pool: ControlPool, rolloutId: string, planId: string): Promise<void> {
   await ask(
     pool,
-    `insert into rollout_tenant (rollout_id, tenant_id, wave, host, state, message, ready)
-     select $1, tenant_id, wave, host, state, reason, position from plan_tenant where plan_id = $2 on conflict do nothing`,
+    `insert into rollout_tenant (rollout_id, tenant_id, wave, host, state, code, message, ready)
+     select $1, tenant_id, wave, host, state, case when reason like 'FLT\\_%' then reason end, case when reason not like 'FLT\\_%' then reason end, position
+     from plan_tenant where plan_id = $2 on conflict do nothing`,
     [rolloutId, planId],
   );
 }
@@ -260,11 +261,11 @@ export async function countStates(pool: ControlPool, rolloutId: string): Promise
   return Object.fromEntries(rows.map((row) => [row.state, row.n]));
 }
 
-/** Everything still on the way when the rollout ended becomes cancelled. */
+/** Whom the rollout had not settled when it ended becomes cancelled. Those held back (blocked) stay what they are. */
 export async function cancelLeftovers(pool: ControlPool, rolloutId: string): Promise<void> {
   await ask(
     pool,
-    `update rollout_tenant set state = 'cancelled', updated_at = now() where rollout_id = $1 and state in ('pending', 'running', 'deferred', 'blocked')`,
+    `update rollout_tenant set state = 'cancelled', updated_at = now() where rollout_id = $1 and state in ('pending', 'running', 'deferred')`,
     [rolloutId],
   );
 }

@@ -3,6 +3,8 @@
 import { controlActivities, helloActivities, planningActivities } from './activity-options.js';
 import type { AdminAnswers, AdminArgs } from './admin-messages.js';
 import type { AdminInput } from './messages.js';
+import { migrate } from './migrate.js';
+import { pin } from './pin.js';
 import { refresh } from './refresh.js';
 import { repair } from './repair.js';
 import { baseline, tend } from './tend.js';
@@ -24,6 +26,10 @@ export async function adminWorkflow(input: AdminInput): Promise<unknown> {
     }
     case 'refresh':
       return refresh(input);
+    case 'pin':
+      return pin(input, args<'pin'>());
+    case 'migrate':
+      return migrate(input, args<'migrate'>());
     default:
       return controlActivities(input.taskQueue).answerAdmin(input);
   }

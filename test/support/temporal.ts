@@ -33,6 +33,8 @@ const NAMES: readonly (keyof Activities)[] = [
   'freezeSweep',
   'notify',
   'migrateTenants',
+  'substituteCanaries',
+  'freezeSweep',
   'awaitHost',
   'verifyWave',
   'judgeRollback',
@@ -49,6 +51,8 @@ const NAMES: readonly (keyof Activities)[] = [
   'concludeRefresh',
   'acceptChecksum',
   'endTending',
+  'beginMigrate',
+  'endMigrate',
   'answerAdmin',
   'checkHosts',
 ];

@@ -6,6 +6,8 @@ import { buildOf } from '../build.js';
 import type { Activities } from '../contract.js';
 import type { ActivityDeps } from '../deps.js';
 import { checkControl } from './check-control.js';
+import { holdFleet } from './hold-fleet.js';
+import { pinTenants, unpinTenants } from './hold-tenants.js';
 import { readReady } from './read-ready.js';
 import { readAudit, readHistory, readRollout } from './read-rollouts.js';
 import { readTenant } from './read-tenant.js';
@@ -18,7 +20,7 @@ export interface AdminContext extends Ask {
 }
 
 /** Verbs that one activity answers; the others are stories of their own in `workflows/`. */
-type Answered = Exclude<AdminVerb, 'repair' | TendVerb>;
+type Answered = Exclude<AdminVerb, 'repair' | 'migrate' | TendVerb>;
 
 type Answerers = { readonly [V in Answered]: (deps: ActivityDeps, context: AdminContext, args: AdminArgs[V]) => Promise<AdminAnswers[V]> };
 
@@ -37,6 +39,9 @@ const ANSWERERS: Answerers = {
   retry: (deps, context, args) => steerParked(deps, context, 'retry', args),
   skip: (deps, context, args) => steerParked(deps, context, 'skip', args),
   rollback: (deps, context, args) => steerParked(deps, context, 'rollback', args),
+  freeze: holdFleet,
+  pin: pinTenants,
+  unpin: unpinTenants,
 };
 
 /** Answers one verb that is no message to an open rollout. Reads are safe to repeat; signals carry the request id, which makes them so. */
