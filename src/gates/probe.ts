@@ -7,10 +7,13 @@ import type { Hosts } from '../postgres/contract.js';
 import type { ResolveReference } from '../spec/references.js';
 import { askHost } from './ask-host.js';
 import { askWeb } from './ask-web.js';
+import { ANSWER_WITHIN_MS } from './sample.js';
 
 export interface GateAsking {
   readonly hosts: Hosts;
   readonly resolve: ResolveReference;
+  /** @defaultValue 10000 */
+  readonly answerWithinMs?: number;
 }
 
 /** `lockWaits on pg-eu-1`, `errorRate` */
@@ -19,8 +22,11 @@ export const probeKey = (gate: string, host: string | undefined): string => (hos
 /** What there was at first is no news to these. */
 const countsNews = (gate: PlannedGate): boolean => gate.check === 'invalidIndexes';
 
-export const askGate = (gate: PlannedGate, host: string | undefined, { hosts, resolve }: GateAsking): Promise<Sample | undefined> =>
-  host === undefined ? askWeb(gate, resolve) : askHost(gate, host, hosts);
+export const askGate = (
+  gate: PlannedGate,
+  host: string | undefined,
+  { hosts, resolve, answerWithinMs = ANSWER_WITHIN_MS }: GateAsking,
+): Promise<Sample | undefined> => (host === undefined ? askWeb(gate, resolve, answerWithinMs) : askHost(gate, host, hosts, answerWithinMs));
 
 export class Probe {
   readonly key: string;
