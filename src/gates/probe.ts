@@ -31,18 +31,35 @@ export const askGate = (
 export class Probe {
   readonly key: string;
   state: GateState;
-  dueMs = 0;
+  baseline: number | undefined;
+  dueMs: number;
   /** The host did not answer when it was last looked at. */
   unreachable = false;
 
+  /**
+   * @param known what an earlier watcher has left
+   * @param fresh it is looked at at once, and a failure is forgotten: the rollout has halted for it, and goes on. Otherwise an earlier watcher
+   *   has told of everything: one of which it left nothing passes, and one without a verdict could not be reached
+   */
   constructor(
     readonly gate: PlannedGate,
     readonly host: string | undefined,
-    known: GateState | undefined,
-    public baseline: number | undefined,
+    known: { readonly state?: GateState; readonly baseline?: number },
+    fresh: boolean,
   ) {
     this.key = probeKey(gate.name, host);
-    this.state = known ?? newGate(Date.now());
+    const nowMs = Date.now();
+    const left = known.state?.verdict === 'fail' && fresh ? undefined : known.state;
+    this.state = left ?? { ...newGate(nowMs), ...(fresh ? {} : { verdict: 'pass' }) };
+    this.baseline = known.baseline;
+    this.unreachable = !fresh && this.state.verdict === undefined;
+    this.dueMs = fresh ? nowMs : this.#nextLook(nowMs);
+  }
+
+  /** On a grid of the clock: a watcher that goes on where another stopped looks neither sooner nor later than that one would have. */
+  #nextLook(nowMs: number): number {
+    const { intervalMs } = this.gate;
+    return (Math.floor(nowMs / intervalMs) + 1) * intervalMs;
   }
 
   async look(asking: GateAsking): Promise<void> {
@@ -50,7 +67,7 @@ export class Probe {
     const nowMs = Date.now();
     this.unreachable = sample === undefined;
     if (sample) this.state = judgeSample(this.state, this.#sinceFirst(sample), this.gate.limits, nowMs);
-    this.dueMs = nowMs + this.gate.intervalMs;
+    this.dueMs = this.#nextLook(nowMs);
   }
 
   #sinceFirst(sample: Sample): Sample {
