@@ -78,7 +78,7 @@ const resume: Verb = {
     const wave = book.nextWave();
     if (wave && acceptFailures !== undefined) wave.maxFailures = Math.max(wave.maxFailures, acceptFailures);
     if (book.maxFailures !== undefined && acceptFailures !== undefined) book.maxFailures = Math.max(book.maxFailures, acceptFailures);
-    if (book.rollback?.refused.length) book.rollback = undefined;
+    book.rollback = undefined;
     for (const it of book.waves) if (it.down) again(it);
     if (wave && book.halt?.code === 'FLT_APPROVAL_EXPIRED') wave.approved = false;
     book.halt = undefined;
