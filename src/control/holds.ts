@@ -26,7 +26,7 @@ const toHold = ({ actor, reason, since, until }: HoldRow) => ({
 const time = (ms: number | undefined): Date | null => (ms === undefined ? null : new Date(ms));
 
 export async function freezeOf(pool: ControlPool, fleet: string): Promise<Freeze | undefined> {
-  const [row] = await ask<HoldRow>(pool, `select * from freeze where fleet = $1 and (until is null or until > now())`, [fleet]);
+  const [row] = await ask<HoldRow>(pool, `select * from "freeze" where fleet = $1 and (until is null or until > now())`, [fleet]);
   return row && toHold(row);
 }
 
@@ -34,7 +34,7 @@ export async function freezeOf(pool: ControlPool, fleet: string): Promise<Freeze
 export async function setFreeze(pool: ControlPool, fleet: string, { actor, reason, sinceMs, untilMs }: Freeze): Promise<void> {
   await ask(
     pool,
-    `insert into freeze (fleet, actor, reason, since, until) values ($1, $2, $3, $4, $5)
+    `insert into "freeze" (fleet, actor, reason, since, until) values ($1, $2, $3, $4, $5)
      on conflict (fleet) do update set actor = excluded.actor, reason = excluded.reason, since = excluded.since, until = excluded.until`,
     [fleet, actor, reason, time(sinceMs), time(untilMs)],
   );
@@ -42,7 +42,7 @@ export async function setFreeze(pool: ControlPool, fleet: string, { actor, reaso
 
 /** Answers whether the fleet was frozen. */
 export async function liftFreeze(pool: ControlPool, fleet: string): Promise<boolean> {
-  return (await ask(pool, `delete from freeze where fleet = $1 returning fleet`, [fleet])).length > 0;
+  return (await ask(pool, `delete from "freeze" where fleet = $1 returning fleet`, [fleet])).length > 0;
 }
 
 export async function pinsOf(pool: ControlPool, fleet: string): Promise<readonly Pin[]> {
