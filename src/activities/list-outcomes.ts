@@ -34,7 +34,11 @@ export class ListOutcomes {
   readonly #exceptions: TenantException[] = [];
   readonly #rows: TenantOutcomeRow[] = [];
 
-  constructor(private readonly direction: 'up' | 'down') {}
+  /** @param closed the way down of a closed rollout: nothing else is known of its tenants */
+  constructor(
+    private readonly direction: 'up' | 'down',
+    private readonly closed = false,
+  ) {}
 
   add({ id, outcome, code, message, partial, durationMs, ready }: TenantOutcome): void {
     this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
@@ -44,7 +48,7 @@ export class ListOutcomes {
       ...(partial ? { partial } : {}),
     };
     if (outcome !== 'applied') this.#exceptions.push({ id, outcome, ...what });
-    if (this.direction === 'down' && outcome === 'upToDate') return;
+    if (this.direction === 'down' && outcome === 'upToDate' && !this.closed) return;
     this.#rows.push({ id, state: STATES[outcome], ...what, durationMs, ...(ready === undefined ? {} : { ready }) });
   }
 

@@ -3,6 +3,7 @@
 import { controlActivities, helloActivities, planningActivities } from './activity-options.js';
 import type { AdminAnswers, AdminArgs } from './admin-messages.js';
 import type { AdminInput } from './messages.js';
+import { previewRollback } from './preview-rollback.js';
 import { refresh } from './refresh.js';
 import { repair } from './repair.js';
 import { baseline, tend } from './tend.js';
@@ -12,6 +13,8 @@ export async function adminWorkflow(input: AdminInput): Promise<unknown> {
   switch (input.verb) {
     case 'doctor':
       return doctor(input);
+    case 'previewRollback':
+      return previewRollback(input, args<'previewRollback'>());
     case 'repair':
       return repair(input, args<'repair'>());
     case 'baseline':

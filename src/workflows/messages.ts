@@ -133,6 +133,8 @@ export const ADMIN_VERBS = [
   'retry',
   'skip',
   'rollback',
+  'planRollback',
+  'previewRollback',
   'repair',
   'baseline',
   'adopt',

@@ -190,7 +190,6 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
           fleet: input.fleet,
           planId: input.planId,
           rolloutId: input.rolloutId,
-          ...(input.rollbackOf === undefined ? {} : { rollbackOf: input.rollbackOf }),
           wave: wave.index,
           host: host.host,
           direction,

@@ -6,6 +6,7 @@ import { buildOf } from '../build.js';
 import type { Activities } from '../contract.js';
 import type { ActivityDeps } from '../deps.js';
 import { checkControl } from './check-control.js';
+import { planRollback } from './plan-rollback.js';
 import { readReady } from './read-ready.js';
 import { readAudit, readHistory, readRollout } from './read-rollouts.js';
 import { readTenant } from './read-tenant.js';
@@ -18,7 +19,7 @@ export interface AdminContext extends Ask {
 }
 
 /** Verbs that one activity answers; the others are stories of their own in `workflows/`. */
-type Answered = Exclude<AdminVerb, 'repair' | TendVerb>;
+type Answered = Exclude<AdminVerb, 'repair' | 'previewRollback' | TendVerb>;
 
 type Answerers = { readonly [V in Answered]: (deps: ActivityDeps, context: AdminContext, args: AdminArgs[V]) => Promise<AdminAnswers[V]> };
 
@@ -36,6 +37,7 @@ const ANSWERERS: Answerers = {
   tenant: readTenant,
   retry: (deps, context, args) => steerParked(deps, context, 'retry', args),
   skip: (deps, context, args) => steerParked(deps, context, 'skip', args),
+  planRollback,
   rollback: (deps, context, args) => steerParked(deps, context, 'rollback', args),
 };
 

@@ -470,6 +470,8 @@ export class WaveBook {
     if (trouble?.partial)
       this.#notReturned(host, id, trouble.code, `${id}: a migration outside a transaction stopped half-way; what it did stays.`);
     else if (trouble?.state === 'rollbackFailed') this.#returned(id);
+    // Of a closed rollout nothing else is known of it: its ledger says that it is back already
+    else if (this.#input.rollbackOf !== undefined) this.#move('pending', 'upToDate');
   }
 
   #notReturned(host: string, id: string, code: string, message: string): void {
