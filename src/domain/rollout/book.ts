@@ -463,7 +463,7 @@ export class RolloutBook {
     if (this.final) return this.final;
     if (this.phase === 'rollingBack' || this.phase === 'rollbackFailed') return this.phase;
     if (this.halt) return this.open ? 'draining' : 'halted';
-    if (this.desired === 'abort' || this.orders.halting()) return 'draining';
+    if (this.desired === 'abort' || this.orders.halting() || this.news?.halt) return 'draining';
     if (this.held()) return this.open && !this.news?.drained ? 'draining' : 'paused';
     if (this.open && this.news?.stuck) return 'paused';
     if (this.phase === 'opening') return 'running';

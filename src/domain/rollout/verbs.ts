@@ -86,6 +86,7 @@ const resume: Verb = {
     // While it is still rolling back there is nothing to begin anew
     if (book.phase !== 'rollingBack') for (const it of book.waves) if (it.down) again(it);
     if (wave && book.halt?.code === 'FLT_APPROVAL_EXPIRED') wave.approved = false;
+    if (wave?.carry && book.halt?.code === 'FLT_DEADLINE') wave.carry = { ...wave.carry, movingMs: 0 };
     book.halt = undefined;
     book.pauses.clear();
     book.gates.acknowledge();
