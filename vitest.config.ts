@@ -20,6 +20,11 @@ export default defineConfig({
         hookTimeout: 240_000,
         fileParallelism: false,
       }),
+      project('control', ['./test/support/temporal-setup.ts', './test/support/postgres-setup.ts'], {
+        testTimeout: 240_000,
+        hookTimeout: 240_000,
+        fileParallelism: false,
+      }),
       project('chaos', ['./test/support/temporal-setup.ts', './test/support/postgres-setup.ts'], {
         testTimeout: 240_000,
         hookTimeout: 240_000,

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
-    create table freeze (
+    create table "freeze" (
       fleet text primary key,
       actor text not null,
       reason text not null,
@@ -30,5 +30,5 @@ export async function down(knex: Knex): Promise<void> {
   await knex.raw('alter table rollout_tenant drop column before');
   await knex.raw('alter table plan_tenant drop column place');
   await knex.raw('drop table pin');
-  await knex.raw('drop table freeze');
+  await knex.raw('drop table "freeze"');
 }

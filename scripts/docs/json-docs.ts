@@ -23,6 +23,9 @@ const about: Record<DocumentKind, string> = {
   adopt: 'Printed by `adopt`.',
   refresh: 'Printed by `refresh`.',
   eject: 'Printed by `eject`.',
+  freeze: 'Printed by `freeze`.',
+  pin: 'Printed by `pin` and `unpin`.',
+  migrate: 'Printed by `migrate`.',
   error: 'Printed when a verb could not begin: usage, config.',
 };
 

@@ -6,12 +6,12 @@
 import type { Ask, AuditEvent } from '../domain/asks.js';
 import type { GatePhase, GateState } from '../domain/gates.js';
 import type { ListResult } from '../domain/outcome.js';
-import type { EditedSource, Finding, PlannedWave, PlanSummary, RolloutPlan } from '../domain/plan.js';
+import type { EditedSource, Finding, PlanSummary, RolloutPlan } from '../domain/plan.js';
 import type { PreviewPart, RollbackPreview } from '../domain/rollback-preview.js';
 import type { FinalState, RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
 import type { CellReadings } from '../domain/rollout/gate-board.js';
 import type { Notice } from '../domain/rollout/notices.js';
-import type { Totals } from '../domain/tenant.js';
+import type { SweepFound } from '../domain/sweep.js';
 import type { TendResult, TendVerb } from '../domain/tend.js';
 import type { WaveEntry } from '../domain/wave/book.js';
 import type { WindowView } from '../domain/windows.js';
@@ -72,6 +72,8 @@ export interface MigrateTenantsInput {
   readonly actor: string;
   /** down: pass rules 1 and 2. */
   readonly force?: boolean;
+  /** up: somebody asked for these by name. They need not be ready for their users, and what they have from this rollout is told. @defaultValue false */
+  readonly onDemand?: boolean;
 }
 
 export interface VerifyWaveInput {
@@ -129,14 +131,8 @@ export interface SweepInput {
   readonly wave: number;
   /** The plan under which the tenants were discovered and scanned again. */
   readonly scanId: string;
-}
-
-export interface SweepResult {
-  readonly wave?: PlannedWave;
-  /** States of all tenants that no wave holds. */
-  readonly outside: Partial<Totals>;
-  /** Tenants of earlier waves that are taken up again. */
-  readonly retaken: readonly { readonly id: string; readonly wave: number }[];
+  /** What that came upon. */
+  readonly findings: readonly Finding[];
 }
 
 export interface ParkTenantsInput {
@@ -196,14 +192,16 @@ export interface Activities {
     readonly host: string;
     readonly tenants: readonly string[];
   }): Promise<void>;
-  /** C. For canaries that were up to date: pending tenants of later waves, of the same host and as alike as can be. */
+  /** C. For canaries that were up to date: moves pending tenants of later waves into theirs, of the same host and as alike as can be. Safe to repeat. */
   substituteCanaries(input: {
     readonly planId: string;
     readonly rolloutId: string;
+    /** Of the canaries. */
+    readonly wave: number;
     readonly canaries: readonly string[];
   }): Promise<readonly { readonly id: string; readonly host: string; readonly wave: number }[]>;
   /** C. Puts tenants that came, or are free to go, into one more wave. Safe to repeat. */
-  freezeSweep(input: SweepInput): Promise<SweepResult>;
+  freezeSweep(input: SweepInput): Promise<SweepFound>;
   /** C. Tells the webhooks of the config. Tried a few times; an address that stays silent is written to the audit trail. */
   notify(input: { readonly fleet: string; readonly rolloutId: string; readonly notice: Notice }): Promise<void>;
   /** T. Heartbeats every second; finishes the tenant in hand on cancel, shutdown and pause. Writes each outcome to the control database. */
@@ -312,6 +310,21 @@ export interface Activities {
   ): Promise<AdminAnswers['repair']>;
   /** C. Forgets whom the verb had staged. */
   endTending(input: { readonly planId: string }): Promise<void>;
+
+  // One tenant on demand
+  /** C. Puts the run on record, and says where the tenant lives. Safe to repeat. @throws FLT_FROZEN, FLT_USAGE when forced without a reason */
+  beginMigrate(
+    input: Ask & {
+      readonly fleet: string;
+      readonly planId: string;
+      readonly rolloutId: string;
+      readonly tenant: string;
+      /** Also while the fleet is frozen. */
+      readonly force: boolean;
+    },
+  ): Promise<{ readonly host: string; readonly cell: string }>;
+  /** C. How it came out. */
+  endMigrate(input: { readonly rolloutId: string; readonly finalState: FinalState }): Promise<void>;
 
   // Fleet
   /** C. Answers one admin verb. */

@@ -15,6 +15,7 @@ import { createCloseRollout, createMarkTenants, createRecordRollout } from './ke
 import { createLoadTenants } from './load-tenants.js';
 import { createMigrateTenants } from './migrate-tenants.js';
 import { createNotify } from './notify.js';
+import { createBeginMigrate, createEndMigrate } from './on-demand.js';
 import { createOpenRollout } from './open-rollout.js';
 import { createDismissTenants, createFindParked, createParkTenants, createSettleClosed, createSignalTenants } from './parked-tenants.js';
 import { createPreviewRollback, createScopeRollback } from './preview-rollback.js';
@@ -75,6 +76,8 @@ export function createControlActivities(deps: ActivityDeps): ControlActivities {
     concludeRefresh: translated(createConcludeRefresh(deps), impatient),
     acceptChecksum: translated(createAcceptChecksum(deps), impatient),
     endTending: translated(createEndTending(deps), impatient),
+    beginMigrate: translated(createBeginMigrate(deps), impatient),
+    endMigrate: translated(createEndMigrate(deps)),
     answerAdmin: translated(createAnswerAdmin(deps), impatient),
   };
 }

@@ -19,7 +19,7 @@ const SAMPLE = 5;
  */
 export const createDiscoverTenants =
   (deps: ActivityDeps): Activities['discoverTenants'] =>
-  async ({ fleet, planId, cell, tenants: names, selector }) =>
+  async ({ fleet, planId, cell, mode, tenants: names, selector }) =>
     heartbeating(
       () => ({ step: `asking the tenant sources of cell ${cell}` }),
       async () => {
@@ -36,11 +36,14 @@ export const createDiscoverTenants =
             (wanted === undefined || matchesSelector(wanted, { id: tenant.id, host: tenant.host, labels: tenant.labels ?? {} })),
         );
         await openPlan(deps.control, { planId, fleet });
-        const taken = await stageTenants(deps.control, planId, cell, selected);
+        const taken = await stageTenants(deps.control, planId, cell, mode === 'tenant' ? selected.map(onDemand) : selected);
         if (taken.length) findings.push(duplicateIds(taken, 'another cell has tenants of the same id'));
         return { tenants: selected.length, findings };
       },
     );
+
+/** Whoever is asked for by name may be on its way to be ready. */
+const onDemand = (tenant: TenantRef): TenantRef => (tenant.lifecycle === 'provisioning' ? { ...tenant, lifecycle: 'active' } : tenant);
 
 async function readSources(deps: ActivityDeps, cell: string, findings: Finding[]): Promise<TenantRef[]> {
   const mine = hostsOfCell(deps.fleet, cell);

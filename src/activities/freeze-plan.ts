@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { pinsWithin } from '../control/holds.js';
 import { countHosts, countPositions, countStates, setStates } from '../control/plan-tenants.js';
 import { storeSummary } from '../control/plans.js';
 import { unclearTenants } from '../control/rollout-tenants.js';
 import { canonicalJson } from '../domain/canonical-json.js';
+import { ERROR_CODES, type ErrorCode } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { Finding, PlannedMigration, PlanSummary } from '../domain/plan.js';
 import { type ResolvedStrategy, resolveStrategy } from '../domain/resolve-strategy.js';
@@ -33,11 +35,12 @@ export const createFreezePlan =
     await holdBack(deps, input, findings);
 
     const strategyOf = (pending: number) => strategyFor(deps, input, pending);
+    const onDemand = input.mode === 'tenant';
     const excluded = strategyOf(0).exclude;
-    if (excluded.length) await setStates(deps.control, input.planId, excluded, 'skipped', 'excluded by the strategy');
+    if (excluded.length && !onDemand) await setStates(deps.control, input.planId, excluded, 'skipped', 'excluded by the strategy');
     const strategy = strategyOf((await countStates(deps.control, input.planId)).pending ?? 0);
     const waves =
-      input.mode === 'scan'
+      input.mode === 'scan' || onDemand
         ? undefined
         : await placeWaves(deps, { hosts: deps.fleet.hosts, strategy, planId: input.planId }, strategy.unmatched === 'ignore');
     findings.push(...(waves?.findings ?? []));
@@ -55,14 +58,20 @@ export const createFreezePlan =
     const migrations = await plannedMigrations(deps, input, files, to);
     findings.push(...sideEffects(files, migrations));
     const judged = mergeFindings(allowOutOfOrder(findings, strategy));
-    const frozen = input.mode === 'freeze' && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
+    const frozen =
+      (input.mode === 'freeze' || onDemand) && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
     const content = {
       fleet: input.fleet,
       environment: deps.fleet.environment ?? 'development',
       to,
       migrations,
       waves: waves?.waves ?? [],
-      policy: { ...strategy.policy, ...(waves?.maxFailures === undefined ? {} : { maxFailures: waves.maxFailures }) },
+      policy: {
+        ...strategy.policy,
+        ...(waves?.maxFailures === undefined ? {} : { maxFailures: waves.maxFailures }),
+        // Whoever asks for one tenant means now
+        ...(onDemand ? { gates: [], windows: [] } : {}),
+      },
     };
     const digest = createHash('sha256')
       .update(canonicalJson({ ...content, placement: waves?.placement ?? null }))
@@ -71,6 +80,7 @@ export const createFreezePlan =
       ...content,
       planId: input.planId,
       digest,
+      ...selectionOf(input),
       createdAt: new Date(input.startedAtMs).toISOString(),
       hosts: await countHosts(deps.control, input.planId),
       cells: input.cells,
@@ -87,6 +97,11 @@ export const createFreezePlan =
     };
     return storeSummary(deps.control, summary, input.tenants === undefined && input.selector === undefined);
   };
+
+function selectionOf({ tenants, selector }: PlanInput): Pick<PlanSummary, 'selection'> {
+  if (tenants === undefined && selector === undefined) return {};
+  return { selection: { ...(tenants === undefined ? {} : { tenants }), ...(selector === undefined ? {} : { selector }) } };
+}
 
 /** Newest migration that every tenant shall have. The scan has said so when it does not exist. */
 function target(files: readonly MigrationFile[], to: string | undefined): string {
@@ -110,21 +125,27 @@ function strategyFor(deps: ActivityDeps, input: PlanInput, pending: number): Res
   }
 }
 
-/** Tenants of which something may stay behind from an older rollout wait for a person. */
-async function holdBack(deps: ActivityDeps, { fleet, planId }: FreezeInput, findings: Finding[]): Promise<void> {
-  const unclear = await unclearTenants(deps.control, fleet, planId);
-  if (unclear.length === 0) return;
-  const ids = unclear.map((tenant) => tenant.id);
-  await setStates(deps.control, planId, ids, 'blocked', 'FLT_UNRESOLVED_FAILURE');
-  findings.push({
-    severity: 'warning',
-    code: 'FLT_UNRESOLVED_FAILURE',
-    message: `${ids.length} ${ids.length === 1 ? 'tenant is' : 'tenants are'} held back: an older rollout left ${ids.length === 1 ? 'it' : 'them'} unclear.`,
-    remedy: 'Retry, skip or roll back these parked tenants first.',
-    tenants: ids.length,
-    sample: ids.slice(0, SAMPLE),
-  });
+/** Pinned tenants take this migration no more than any later one; those of which something may stay behind from an older rollout wait for a person. */
+async function holdBack(deps: ActivityDeps, { fleet, planId, force = false }: FreezeInput, findings: Finding[]): Promise<void> {
+  const pinned = force ? [] : (await pinsWithin(deps.control, fleet, planId)).map(({ tenant }) => tenant);
+  if (pinned.length > 0)
+    findings.push({ ...(await block('FLT_PINNED', pinned)), severity: 'info', message: `${are(pinned)} pinned, and held back.` });
+  const unclear = (await unclearTenants(deps.control, fleet, planId)).map(({ id }) => id);
+  if (unclear.length > 0)
+    findings.push({
+      ...(await block('FLT_UNRESOLVED_FAILURE', unclear)),
+      severity: 'warning',
+      message: `${are(unclear)} held back: an older rollout left ${unclear.length === 1 ? 'it' : 'them'} unclear.`,
+      remedy: 'Retry, skip or roll back these parked tenants first.',
+    });
+
+  async function block(code: ErrorCode, ids: readonly string[]): Promise<Pick<Finding, 'code' | 'remedy' | 'tenants' | 'sample'>> {
+    await setStates(deps.control, planId, ids, 'blocked', code);
+    return { code, remedy: ERROR_CODES[code].remedy, tenants: ids.length, sample: ids.slice(0, SAMPLE) };
+  }
 }
+
+const are = (ids: readonly string[]): string => `${ids.length} ${ids.length === 1 ? 'tenant is' : 'tenants are'}`;
 
 /** What some pending tenant lacks, with what is known of the way back before anything ran. */
 async function plannedMigrations(

@@ -13,9 +13,11 @@ export interface TenantOutcome {
   readonly durationMs: number;
   /** Newest migration the tenant has now; undefined: as before. */
   readonly ready?: string;
+  /** moved: where to. */
+  readonly to?: TenantException['to'];
 }
 
-/** What an outcome makes of the tenant. Nothing to revert leaves a tenant as it was. */
+/** What an outcome makes of the tenant. */
 const STATES: Readonly<Record<Outcome, TenantState>> = {
   applied: 'applied',
   upToDate: 'upToDate',
@@ -29,6 +31,9 @@ const STATES: Readonly<Record<Outcome, TenantState>> = {
   gone: 'gone',
 };
 
+/** On the way down these leave a tenant as it was. */
+const NOTHING_REVERTED: readonly Outcome[] = ['upToDate', 'deferred', 'moved'];
+
 export class ListOutcomes {
   readonly #counts: Partial<Record<Outcome, number>> = {};
   readonly #exceptions: TenantException[] = [];
@@ -40,15 +45,15 @@ export class ListOutcomes {
     private readonly closed = false,
   ) {}
 
-  add({ id, outcome, code, message, partial, durationMs, ready }: TenantOutcome): void {
+  add({ id, outcome, code, message, partial, durationMs, ready, to }: TenantOutcome): void {
     this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
     const what = {
       ...(code === undefined ? {} : { code }),
       ...(message === undefined ? {} : { message }),
       ...(partial ? { partial } : {}),
     };
-    if (outcome !== 'applied') this.#exceptions.push({ id, outcome, ...what });
-    if (this.direction === 'down' && outcome === 'upToDate' && !this.closed) return;
+    if (outcome !== 'applied') this.#exceptions.push({ id, outcome, ...what, ...(to === undefined ? {} : { to }) });
+    if (this.direction === 'down' && NOTHING_REVERTED.includes(outcome) && !(this.closed && outcome === 'upToDate')) return;
     this.#rows.push({ id, state: STATES[outcome], ...what, durationMs, ...(ready === undefined ? {} : { ready }) });
   }
 

@@ -86,6 +86,7 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
   const stop = () => cancelled.reason() || deps.stopping();
   let why: Pick<ListResult, 'hostDown' | 'filesDiffer'> = {};
   let next = 0;
+  const has: string[] = [];
   const tellApart = (tenant: TenantRef, { elsewhere }: Extract<Whereabouts, { elsewhere: unknown }>) => {
     outcomes.add({ id: tenant.id, ...elsewhere, durationMs: 0 });
     next++;
@@ -129,6 +130,7 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
       continue;
     }
     next++;
+    has.push(...(result.has ?? []));
     outcomes.add({
       id: tenant.id,
       // On this host, in another place: its next turn finds it there
@@ -141,7 +143,7 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
     if (['failed', 'rollbackFailed', 'unknown'].includes(result.outcome)) break;
   }
   await recordOutcomes(deps.control, input.rolloutId, input.wave, input.host, outcomes.rows());
-  const result = outcomes.result(next, why);
+  const result: ListResult = { ...outcomes.result(next, why), ...(input.onDemand ? { has } : {}) };
   if (input.direction === 'down') {
     const returned = result.exceptions.filter(({ outcome }) => outcome === 'rolledBack' || outcome === 'upToDate');
     await restoreReadiness(

@@ -1,5 +1,5 @@
 import { recordEvents } from '../control/events.js';
-import { freezeOf } from '../control/holds.js';
+import { freezeOf, pinsWithin } from '../control/holds.js';
 import { countStates } from '../control/plan-tenants.js';
 import { overtakenBy } from '../control/plans.js';
 import { openTenants } from '../control/rollout-tenants.js';
@@ -32,5 +32,6 @@ export const createOpenRollout =
     ]);
     const { pending: _, ...outside } = await countStates(deps.control, planId);
     const freeze = await freezeOf(deps.control, fleet);
-    return { summary, outside, ...(freeze ? { freeze } : {}), ...(deps.fleet.notify?.length ? { notifies: true } : {}) };
+    const pins = await pinsWithin(deps.control, fleet, planId);
+    return { summary, outside, pins, ...(freeze ? { freeze } : {}), ...(deps.fleet.notify?.length ? { notifies: true } : {}) };
   };

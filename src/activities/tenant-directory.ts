@@ -12,9 +12,10 @@ const FRESH_MS = 30_000;
 export interface TenantDirectory {
   /**
    * What the sources that name hosts themselves (lists, queries, functions) say of a tenant; at most half a minute old.
+   * @param newerThanMs whoever asks has read the sources himself then: what was said before is not listened to
    * @returns undefined: they do not know it, or do not answer
    */
-  lookUp(id: string): Promise<TenantRef | undefined>;
+  lookUp(id: string, newerThanMs: number): Promise<TenantRef | undefined>;
   /**
    * Asks every source anew where a tenant is whose schema is missing.
    * @returns its place; `gone`: every source has answered and none names it, or it is deleted there; undefined: somebody does not answer
@@ -40,13 +41,17 @@ export function createTenantDirectory({ fleet, hosts }: { readonly fleet: Fleet;
   const naming = sources.filter(({ source }) => namesHosts(source));
   let known: Promise<ReadonlyMap<string, TenantRef>> = Promise.resolve(new Map());
   let asOfMs = Number.NEGATIVE_INFINITY;
+  // Not compared with our own clock: whoever asks may have another
+  let readForMs = Number.NEGATIVE_INFINITY;
 
   return {
-    async lookUp(id) {
+    async lookUp(id, newerThanMs) {
       if (naming.length === 0) return undefined;
-      if (Date.now() - asOfMs > FRESH_MS) {
+      const outdated = newerThanMs > readForMs;
+      if (outdated || Date.now() - asOfMs > FRESH_MS) {
         asOfMs = Date.now();
-        const before = known;
+        readForMs = Math.max(readForMs, newerThanMs);
+        const before = outdated ? new Map<string, TenantRef>() : known;
         // A source that is silent for a moment has said something before
         known = read(naming).catch(() => before);
       }

@@ -12,8 +12,8 @@ export type Whereabouts = { readonly here: TenantRef } | { readonly elsewhere: O
 
 /** Before its turn: as the plan says, unless a source that names hosts says something newer. */
 export async function whereaboutsOf(deps: ActivityDeps, input: MigrateTenantsInput, tenant: TenantRef): Promise<Whereabouts> {
-  if (input.direction === 'down') return tenant.host === input.host ? { here: tenant } : movedTo(deps, tenant);
-  const now = await deps.directory.lookUp(tenant.id);
+  const { createdAt } = await deps.plans.summary(input.planId);
+  const now = await deps.directory.lookUp(tenant.id, Date.parse(createdAt));
   if (now === undefined) return tenant.host === input.host ? { here: tenant } : movedTo(deps, tenant);
   return follow(deps, input, tenant, now);
 }
@@ -36,7 +36,9 @@ async function follow(deps: ActivityDeps, input: MigrateTenantsInput, planned: T
   const lifecycle = now.lifecycle ?? 'active';
   if (lifecycle === 'deleted')
     return { elsewhere: { outcome: 'gone', code: 'FLT_TENANT_GONE', message: 'its source says that it was deleted' } };
-  if (lifecycle !== 'active')
+  const asked = input.onDemand === true && lifecycle === 'provisioning';
+  // What is taken back is taken back from suspended tenants too
+  if (lifecycle !== 'active' && !asked && input.direction === 'up')
     return { elsewhere: { outcome: 'skipped', code: 'FLT_TENANT_INACTIVE', message: `its source says that it is ${lifecycle}` } };
   const here = { ...now, labels: planned.labels };
   if (!samePlace(now, planned)) await setPlace(deps.control, input.planId, now.id, now);

@@ -129,6 +129,7 @@ const rolloutPart = {
   durationMs,
   tenantsPerSecond: z.number().nullable(),
   etaMs: z.number().nullable().describe('without bakes and pauses still to come'),
+  sweepFindings: z.array(finding).optional().describe('what the catch-up sweeps came upon'),
   approval: z.object({ wave: z.string(), digest: z.string(), expiresAt: time }).optional(),
   rollback: z
     .object({
@@ -335,6 +336,33 @@ export const refreshDocument = z.object({
   findings: z.array(finding),
 });
 export const ejectDocument = z.object({ ...base, kind: z.literal('eject'), ...tendPart, told: z.array(z.string()) });
+const hold = z.object({
+  actor: z.string().describe('self-reported'),
+  reason: z.string(),
+  since: time,
+  until: time.optional().describe('missing: until somebody ends it'),
+});
+export const freezeDocument = z.object({
+  ...base,
+  rolloutId: z.string().optional().describe('the open rollout that was told'),
+  kind: z.literal('freeze'),
+  freeze: hold.nullable().describe('null: the fleet is not frozen'),
+});
+export const pinDocument = z.object({
+  ...base,
+  rolloutId: z.string().optional().describe('the open rollout that was told'),
+  kind: z.literal('pin'),
+  pins: z.array(hold.extend({ tenant: z.string() })).describe('everybody who is pinned now, by id'),
+  changed: z.array(z.string()).describe('pin: who was named; unpin: who was let go'),
+});
+export const migrateDocument = z.object({
+  ...base,
+  kind: z.literal('migrate'),
+  tenant: z.string(),
+  outcome: z.enum(['applied', 'upToDate']),
+  migrations: z.array(z.string()).describe('that it got now, oldest first'),
+  durationMs,
+});
 /** A failure before the verb could begin: usage, config. */
 export const errorDocument = z.object({ ...base, kind: z.literal('error'), error: errorPart });
 
@@ -357,6 +385,9 @@ export const DOCUMENTS = {
   adopt: adoptDocument,
   refresh: refreshDocument,
   eject: ejectDocument,
+  freeze: freezeDocument,
+  pin: pinDocument,
+  migrate: migrateDocument,
   error: errorDocument,
 } as const;
 export type DocumentKind = keyof typeof DOCUMENTS;

@@ -8,6 +8,8 @@ import type { AdminOptions } from './admin.js';
 import { type ConnectOptions, connect } from './connect.js';
 import type { AskOptions, ClientContext } from './context.js';
 import { type DoctorOptions, type DoctorResult, doctor } from './doctor.js';
+import * as holds from './holds.js';
+import { type MigrateTenantOptions, type MigrateTenantResult, migrateTenant } from './migrate-tenant.js';
 import { steerOrParked } from './parked.js';
 import { type PlanOptions, plan } from './plan.js';
 import { type PreviewOptions, previewRollback } from './preview-rollback.js';
@@ -65,6 +67,11 @@ export class FlotillaClient {
     return wait(this.#context, options);
   }
 
+  /** {@inheritDoc migrateTenant} */
+  migrateTenant(tenant: string, options: MigrateTenantOptions = {}): Promise<MigrateTenantResult> {
+    return migrateTenant(this.#context, tenant, options);
+  }
+
   // Steer; each is answered by the rollout, and audited with actor and reason.
 
   /** Stops taking up tenants; those in hand finish. Works without a worker: it is then applied when one comes. */
@@ -106,6 +113,21 @@ export class FlotillaClient {
   /** {@inheritDoc previewRollback} */
   previewRollback(options: PreviewOptions = {}): Promise<RollbackPreview> {
     return previewRollback(this.#context, options);
+  }
+
+  // Hold back; each is audited with actor and reason.
+
+  /** {@inheritDoc holds.freeze} */
+  freeze(options: holds.FreezeOptions = {}): Promise<holds.FreezeResult> {
+    return holds.freeze(this.#context, options);
+  }
+  /** {@inheritDoc holds.pin} */
+  pin(options: holds.PinOptions = {}): Promise<holds.PinResult> {
+    return holds.pin(this.#context, options);
+  }
+  /** {@inheritDoc holds.unpin} */
+  unpin(options: holds.UnpinOptions): Promise<holds.PinResult> {
+    return holds.unpin(this.#context, options);
   }
 
   // Put right what histories say; each is audited with actor and reason.

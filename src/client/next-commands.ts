@@ -163,11 +163,14 @@ function leaveOut({ rollback: of }: Situation): readonly NextCommand[] {
   ];
 }
 
-/** Whether nothing goes on until a person acts; a window, a silent host or a deploy that still rolls is no such case. */
+/** Whether nothing goes on until a person acts; a window, a freeze, a silent host or a deploy that still rolls is no such case. */
 export function needsPerson(at: Pick<Situation, 'state' | 'reasons'>): boolean {
   if (isFinal(at.state)) return false;
   if (at.state === 'halted' || at.state === 'awaitingApproval' || at.state === 'rollbackFailed') return true;
-  return at.state === 'paused' && (at.reasons?.length ? at.reasons.some((reason) => reason.clears === 'person') : true);
+  return (
+    at.state === 'paused' &&
+    (at.reasons?.length ? at.reasons.some((reason) => reason.clears === 'person' && reason.kind !== 'freeze') : true)
+  );
 }
 
 /** Tenant ids and wave names may hold anything; only plain words go unquoted, and control characters are spelled out (`$'\x1b'`, as bash and zsh read it). */

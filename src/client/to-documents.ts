@@ -6,6 +6,8 @@ import type { Reason } from '../domain/rollout/contract.js';
 import { noTotals } from '../domain/tenant.js';
 import type { TendResult } from '../domain/tend.js';
 import type { DocumentKind, DocumentOf } from './documents.js';
+import type { FreezeResult, PinResult } from './holds.js';
+import type { MigrateTenantResult } from './migrate-tenant.js';
 import type { RolloutStatus } from './rollout-status.js';
 import type { StartResult } from './start.js';
 import type { BaselineResult, RefreshResult, RepairResult, TendedResult } from './truth.js';
@@ -84,6 +86,7 @@ export function rolloutBody(at: RolloutStatus, plan?: PlanSummary): RolloutBody 
     durationMs: at.durationMs,
     tenantsPerSecond: at.tenantsPerSecond,
     etaMs: at.etaMs,
+    ...(at.findings?.length ? { sweepFindings: findings({ findings: at.findings }) } : {}),
     ...(at.approval ? { approval: { wave: at.approval.wave, digest: at.approval.digest, expiresAt: iso(at.approval.expiresAtMs) } } : {}),
     ...(at.rollback ? { rollback: { ...at.rollback, refused: [...at.rollback.refused], failed: [...at.rollback.failed] } } : {}),
     ...(at.rollbackOf === undefined ? {} : { rollbackOf: at.rollbackOf }),
@@ -175,5 +178,11 @@ export const refreshBody = (result: RefreshResult): Body<'refresh'> => ({
   ...tendPart(result),
   findings: findings(result),
 });
+
+export const freezeBody = (result: FreezeResult): Body<'freeze'> => result;
+
+export const pinBody = ({ pins, changed, ...rest }: PinResult): Body<'pin'> => ({ ...rest, pins: [...pins], changed: [...changed] });
+
+export const migrateBody = (result: MigrateTenantResult): Body<'migrate'> => ({ ...result, migrations: [...result.migrations] });
 
 export const waitBody = (result: WaitResult): Body<'wait'> => ({ why: result.why, ...rolloutBody(result.status) });

@@ -5,7 +5,7 @@
 
 export interface Verb {
   readonly name: string;
-  readonly group: 'Set up' | 'Look' | 'Run' | 'Steer' | 'Put right';
+  readonly group: 'Set up' | 'Look' | 'Run' | 'Steer' | 'Hold' | 'Put right';
   /** One line for `flotilla --help`. */
   readonly summary: string;
   /** Method of `FlotillaClient`; local verbs have none. */
@@ -40,6 +40,13 @@ export const VERBS = [
   },
   { name: 'plan', group: 'Run', summary: 'say exactly what would happen, and freeze it', client: 'plan', via: 'plan' },
   { name: 'start', group: 'Run', summary: 'start a rollout (plans first without a plan id)', client: 'start', via: 'rollout' },
+  {
+    name: 'migrate',
+    group: 'Run',
+    summary: 'bring one tenant to the newest migration, also while a rollout runs',
+    client: 'migrateTenant',
+    via: 'admin',
+  },
   { name: 'wait', group: 'Run', summary: 'wait for the open rollout and exit with its result', client: 'wait', via: 'result' },
   { name: 'pause', group: 'Steer', summary: 'stop taking up tenants; those in hand finish', client: 'pause', via: 'update' },
   { name: 'resume', group: 'Steer', summary: 'go on after a pause or a halt', client: 'resume', via: 'update' },
@@ -62,6 +69,9 @@ export const VERBS = [
     client: 'rollback',
     via: 'update',
   },
+  { name: 'freeze', group: 'Hold', summary: 'hold the whole fleet: no tenant is moved forward', client: 'freeze', via: 'admin' },
+  { name: 'pin', group: 'Hold', summary: 'hold tenants where they stand; no rollout touches them', client: 'pin', via: 'admin' },
+  { name: 'unpin', group: 'Hold', summary: 'let pinned tenants go', client: 'unpin', via: 'admin' },
   { name: 'repair', group: 'Put right', summary: 'accept an edited migration file as it now stands', client: 'repair', via: 'admin' },
   {
     name: 'baseline',

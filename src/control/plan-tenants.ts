@@ -226,7 +226,7 @@ export async function setStates(pool: ControlPool, planId: string, ids: readonly
     ]);
 }
 
-/** Tenants of one wave and host from an ordinal on. */
+/** Tenants of one wave and host whose ordinals lie in a range; some of a wave may have gone to another since. */
 export async function wavePage(
   pool: ControlPool,
   planId: string,
@@ -237,8 +237,8 @@ export async function wavePage(
 ): Promise<readonly { readonly id: string; readonly labels: Readonly<Record<string, string>> }[]> {
   return ask(
     pool,
-    `select tenant_id id, labels from plan_tenant where plan_id = $1 and wave = $2 and host = $3 and ordinal >= $4 order by ordinal limit $5`,
-    [planId, wave, host, from, limit],
+    `select tenant_id id, labels from plan_tenant where plan_id = $1 and wave = $2 and host = $3 and ordinal >= $4 and ordinal < $5 order by ordinal`,
+    [planId, wave, host, from, from + limit],
   );
 }
 
@@ -268,4 +268,19 @@ export async function positionsPage(
      from plan_tenant where plan_id = $1 and tenant_id > $2 and ($3::text[] is null or state = any ($3)) order by tenant_id limit $4`,
     [planId, after, states?.length ? states : null, limit],
   );
+}
+
+/** Where the scan has found one tenant of a plan. */
+export async function stagedTenant(
+  pool: ControlPool,
+  planId: string,
+  id: string,
+): Promise<{ readonly host: string; readonly cell: string; readonly state: string } | undefined> {
+  return (
+    await ask<{ host: string; cell: string; state: string }>(
+      pool,
+      `select host, cell, state from plan_tenant where plan_id = $1 and tenant_id = $2`,
+      [planId, id],
+    )
+  )[0];
 }

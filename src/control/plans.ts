@@ -29,7 +29,7 @@ export async function loadSummary(pool: ControlPool, planId: string): Promise<Pl
 export async function overtakenBy(pool: ControlPool, fleet: string, planId: string): Promise<string | undefined> {
   const [row] = await ask<{ id: string }>(
     pool,
-    `select r.id from rollout r join plan p on p.id = $2 where r.fleet = $1 and r.plan_id <> $2 and r.started_at > p.created_at order by r.id limit 1`,
+    `select r.id from rollout r join plan p on p.id = $2 where r.fleet = $1 and r.tenant is null and r.plan_id <> $2 and r.started_at > p.created_at order by r.id limit 1`,
     [fleet, planId],
   );
   return row?.id;

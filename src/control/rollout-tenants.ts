@@ -206,8 +206,9 @@ export async function unclearTenants(
 export async function openTenants(pool: ControlPool, rolloutId: string, planId: string, rollbackOf?: string): Promise<void> {
   await ask(
     pool,
-    `insert into rollout_tenant (rollout_id, tenant_id, wave, host, state, message, ready)
-     select $1, p.tenant_id, p.wave, p.host, p.state, p.reason, case when $3::text is null then p.position else o.ready end
+    `insert into rollout_tenant (rollout_id, tenant_id, wave, host, state, code, message, ready)
+     select $1, p.tenant_id, p.wave, p.host, p.state, case when p.reason like 'FLT\\_%' then p.reason end,
+       case when p.reason not like 'FLT\\_%' then p.reason end, case when $3::text is null then p.position else o.ready end
      from plan_tenant p left join rollout_tenant o on o.rollout_id = $3 and o.tenant_id = p.tenant_id where p.plan_id = $2 on conflict do nothing`,
     [rolloutId, planId, rollbackOf ?? null],
   );
@@ -270,11 +271,11 @@ export async function countStates(pool: ControlPool, rolloutId: string): Promise
   return Object.fromEntries(rows.map((row) => [row.state, row.n]));
 }
 
-/** Everything still on the way when the rollout ended becomes cancelled. */
+/** Whom the rollout had not settled when it ended becomes cancelled. Those held back (blocked) stay what they are. */
 export async function cancelLeftovers(pool: ControlPool, rolloutId: string): Promise<void> {
   await ask(
     pool,
-    `update rollout_tenant set state = 'cancelled', updated_at = now() where rollout_id = $1 and state in ('pending', 'running', 'deferred', 'blocked')`,
+    `update rollout_tenant set state = 'cancelled', updated_at = now() where rollout_id = $1 and state in ('pending', 'running', 'deferred')`,
     [rolloutId],
   );
 }

@@ -19,15 +19,16 @@ export interface RolloutRow {
 
 const COLUMNS = `id, plan_id "planId", request_id "requestId", actor, reason, state, started_at "startedAt", finished_at "finishedAt", report, rebuilt_to "rebuiltTo"`;
 
-/** Opens the rollout's row. Safe to repeat. */
+/** Opens the rollout's row. Safe to repeat. `tenant`: the one that somebody has asked for by name. */
 export async function openRollout(
   pool: ControlPool,
-  rollout: { rolloutId: string; fleet: string; planId: string; requestId: string; actor: string; reason?: string },
+  rollout: { rolloutId: string; fleet: string; planId: string; requestId: string; actor: string; reason?: string; tenant?: string },
 ): Promise<void> {
   await ask(
     pool,
-    `insert into rollout (id, fleet, plan_id, request_id, actor, reason, state) values ($1, $2, $3, $4, $5, $6, 'running') on conflict (id) do nothing`,
-    [rollout.rolloutId, rollout.fleet, rollout.planId, rollout.requestId, rollout.actor, rollout.reason ?? null],
+    `insert into rollout (id, fleet, plan_id, request_id, actor, reason, state, tenant) values ($1, $2, $3, $4, $5, $6, 'running', $7)
+     on conflict (id) do nothing`,
+    [rollout.rolloutId, rollout.fleet, rollout.planId, rollout.requestId, rollout.actor, rollout.reason ?? null, rollout.tenant ?? null],
   );
 }
 
@@ -40,11 +41,11 @@ export async function updateRollout(pool: ControlPool, rolloutId: string, state:
   ]);
 }
 
-export async function finishRollout(pool: ControlPool, rolloutId: string, state: RolloutState, report: RolloutProgress): Promise<void> {
+export async function finishRollout(pool: ControlPool, rolloutId: string, state: RolloutState, report?: RolloutProgress): Promise<void> {
   await ask(pool, `update rollout set state = $2, report = $3, finished_at = coalesce(finished_at, now()) where id = $1`, [
     rolloutId,
     state,
-    JSON.stringify(report),
+    report ? JSON.stringify(report) : null,
   ]);
 }
 
@@ -56,7 +57,7 @@ export async function rolloutByRequest(pool: ControlPool, fleet: string, request
   return (await ask<RolloutRow>(pool, `select ${COLUMNS} from rollout where fleet = $1 and request_id = $2`, [fleet, requestId]))[0];
 }
 
-/** The latest, newest first; `before` is the id of the last one seen. */
+/** Rollouts of the fleet, without what was migrated by name: the latest, newest first; `before` is the id of the last one seen. */
 export async function rolloutsPage(
   pool: ControlPool,
   fleet: string,
@@ -65,7 +66,7 @@ export async function rolloutsPage(
 ): Promise<readonly RolloutRow[]> {
   return ask<RolloutRow>(
     pool,
-    `select ${COLUMNS} from rollout where fleet = $1 and ($2::text is null or id < $2) order by id desc limit $3`,
+    `select ${COLUMNS} from rollout where fleet = $1 and tenant is null and ($2::text is null or id < $2) order by id desc limit $3`,
     [fleet, before ?? null, limit],
   );
 }

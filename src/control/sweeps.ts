@@ -10,22 +10,31 @@ export interface SweptTenant {
   readonly before: number | null;
 }
 
+/** Pending tenants whom a sweep leaves alone. */
+export interface LeftAlone {
+  /** They wait for a person. */
+  readonly held: readonly { readonly id: string; readonly code: string }[];
+  /** The strategy leaves them out. */
+  readonly excluded: readonly string[];
+}
+
 /**
  * Puts into wave `wave` whom the new scan found pending and the rollout has not settled: those who came, moved, woke up, or are pinned no
- * more. A tenant that lacks older migrations than the plan has is left to the next rollout. Whom a person left out, whom the strategy leaves out and whose failure waits for a person stay where they are.
+ * more. A tenant that lacks older migrations than the plan has is left to the next rollout. Whom a person left out, whom the strategy leaves out
+ * and whose failure waits for a person stay where they are. Whoever came and does not follow is on record too, and no wave holds him.
  */
 export async function sweepIn(
   pool: ControlPool,
-  request: {
+  request: LeftAlone & {
     readonly planId: string;
     readonly rolloutId: string;
     readonly scanId: string;
     readonly wave: number;
-    readonly leaveOut: readonly string[];
     readonly migrations: readonly string[];
   },
 ): Promise<void> {
-  const { planId, rolloutId, scanId, wave, leaveOut, migrations } = request;
+  const { planId, rolloutId, scanId, wave, held, excluded, migrations } = request;
+  const leaveOut = [...held.map(({ id }) => id), ...excluded];
   await ask(
     pool,
     `with swept as (
@@ -35,6 +44,7 @@ export async function sweepIn(
        left join rollout_tenant t on t.rollout_id = $2 and t.tenant_id = s.tenant_id
        left join plan_tenant p on p.plan_id = $1 and p.tenant_id = s.tenant_id
        where s.plan_id = $3 and s.state = 'pending' and s.tenant_id <> all ($5) and s.pending <@ $6::text[]
+         and cardinality(s.pending) > 0 -- who was named and not read yet lacks nothing that is known
          and (t.tenant_id is null
            or t.state in ('gone', 'blocked')
            or (t.state = 'upToDate' and t.wave is null)
@@ -50,12 +60,18 @@ export async function sweepIn(
      on conflict (rollout_id, tenant_id) do update set before = excluded.before, wave = excluded.wave, host = excluded.host, state = 'pending', code = null, message = null`,
     [planId, rolloutId, scanId, wave, leaveOut, migrations],
   );
-  // Whom it found up to date and nobody knew of: they count, and no wave holds them
   await ask(
     pool,
-    `insert into rollout_tenant (rollout_id, tenant_id, host, state, ready)
-     select $1, tenant_id, host, 'upToDate', position from plan_tenant where plan_id = $2 and state = 'upToDate' on conflict do nothing`,
-    [rolloutId, scanId],
+    `insert into rollout_tenant (rollout_id, tenant_id, host, state, code, message, ready)
+     select $1, s.tenant_id, s.host,
+       case when s.state <> 'pending' then s.state when h.code is null then 'skipped' else 'blocked' end,
+       coalesce(h.code, case when s.reason like 'lifecycle:%' then 'FLT_TENANT_INACTIVE' when s.reason like 'FLT\\_%' then s.reason end),
+       case when s.reason not like 'FLT\\_%' then s.reason when s.tenant_id = any ($5) then 'excluded by the strategy'
+         when s.state = 'pending' and h.code is null then 'lacks older migrations than this rollout has' end,
+       s.position
+     from plan_tenant s left join unnest($3::text[], $4::text[]) h (id, code) on h.id = s.tenant_id
+     where s.plan_id = $2 and (s.state <> 'pending' or cardinality(s.pending) > 0) on conflict do nothing`,
+    [rolloutId, scanId, held.map(({ id }) => id), held.map(({ code }) => code), excluded],
   );
 }
 

@@ -99,6 +99,14 @@ export interface TenantResolved {
   readonly code?: string;
 }
 
+/** Said to the open rollout: tenants are pinned (until then), or not any more. */
+export interface PinNews {
+  readonly tenants: readonly string[];
+  readonly pinned: boolean;
+  /** undefined: until somebody unpins them. */
+  readonly untilMs?: number;
+}
+
 /** What holds the whole fleet back, as somebody ordered it; freezes beat everything that moves forward. */
 export interface Freeze {
   readonly actor: string;

@@ -36,6 +36,8 @@ export interface ListResult {
   readonly hostDown?: { readonly code: string; readonly message: string };
   /** Others hold the host's slots: the tenants from `next` on wait for one. */
   readonly hostBusy?: { readonly message: string };
+  /** On demand: migrations of this rollout that the tenants reached have now. */
+  readonly has?: readonly string[];
   /** This worker's files are not the plan's: the tenants from `next` on wait for a worker that has them. */
   readonly filesDiffer?: { readonly build: string; readonly message: string };
 }

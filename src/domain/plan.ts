@@ -182,6 +182,8 @@ export interface RolloutPlan {
   readonly outside: Partial<Totals>;
   /** The fleet is frozen. */
   readonly freeze?: Freeze;
+  /** Tenants of its waves that were pinned since the plan was frozen. */
+  readonly pins?: readonly { readonly tenant: string; readonly untilMs?: number }[];
   /** The worker's config names somebody to tell. */
   readonly notifies?: boolean;
 }

@@ -1,6 +1,32 @@
-/** The catch-up wave: made by the rules of the plan's last wave, for tenants that nobody knew of when the plan was frozen. */
+/** The catch-up sweep. Its wave is made by the rules of the plan's last wave, for tenants that nobody knew of when the plan was frozen. */
 
-import type { PlannedWave, WaveHost } from './plan.js';
+import type { AuditEvent } from './asks.js';
+import type { Finding, PlannedWave, WaveHost } from './plan.js';
+import type { Totals } from './tenant.js';
+
+/** What one sweep has found. */
+export interface SweepFound {
+  /** undefined: nobody follows. */
+  readonly wave?: PlannedWave;
+  /** States of all tenants that no wave holds; undefined: as before. */
+  readonly outside?: Partial<Totals>;
+  /** Tenants of earlier waves that are taken up again. */
+  readonly retaken: readonly { readonly id: string; readonly wave: number }[];
+  readonly findings: readonly Finding[];
+}
+
+/** Nobody asked for a sweep, but whoever reads the audit trail wants to know whom it took up, and what it could not look at. */
+export function sweepEvent(rolloutId: string, number: number, { wave, findings }: SweepFound, atMs: number): AuditEvent {
+  const reason = findings.map(({ code, message }) => `${code}: ${message}`).join(' ');
+  return {
+    actor: 'flotilla',
+    verb: 'sweep',
+    subject: wave ? `${wave.tenants} ${wave.tenants === 1 ? 'tenant' : 'tenants'}` : 'nobody',
+    requestId: `${rolloutId}-sweep-${number}`,
+    atMs,
+    ...(reason ? { reason } : {}),
+  };
+}
 
 export interface SweepMember {
   readonly id: string;

@@ -67,6 +67,8 @@ export interface AttemptResult {
   readonly partial?: boolean;
   /** Migrations committed by this attempt. */
   readonly runs: readonly MigrationRun[];
+  /** up, and all is well: the migrations that it has from this rollout, from this attempt or an earlier one. */
+  readonly has?: readonly string[];
   readonly durationMs: number;
   /** The host is the trouble, not the tenant: nothing was counted, stop the list. */
   readonly hostDown?: { readonly code: string; readonly message: string };

@@ -132,10 +132,10 @@ async function bringUp(attempt: Attempt, session: TenantSession, runs: Migration
   for (;;) {
     const state = await open(attempt, session);
     const pending = nextPending(attempt, state);
+    const has = input.migrations.map(({ name }) => name).filter((name) => effectOf(state, name)?.rollout === input.rolloutId);
     if (!pending) {
       await session.client.query('rollback');
-      const ours = input.migrations.some((migration) => effectOf(state, migration.name)?.rollout === input.rolloutId);
-      return { outcome: ours || runs.length > 0 ? 'applied' : 'upToDate' };
+      return { outcome: has.length > 0 || runs.length > 0 ? 'applied' : 'upToDate', has };
     }
     const fingerprint = input.canary || !input.deltas.has(pending.name);
     input.onStep(pending.name);
@@ -147,7 +147,7 @@ async function bringUp(attempt: Attempt, session: TenantSession, runs: Migration
       else runs.push(await runOutside(attempt, session, again, pending, { fingerprint }));
     }
     // Under the lock nothing else was pending: a last look would cost two round trips and find the same
-    if (input.migrations.at(-1) === pending) return { outcome: 'applied' };
+    if (input.migrations.at(-1) === pending) return { outcome: 'applied', has: [...has, pending.name] };
   }
 }
 

@@ -102,6 +102,12 @@ export interface AdminArgs {
   adopt: { readonly tenants: readonly string[] };
   refresh: Record<string, never>;
   eject: TendSelection & { readonly force: boolean };
+  /** Without an order: only says whether the fleet is frozen. */
+  freeze: { readonly order?: 'set' | 'lift'; readonly untilMs?: number };
+  /** Without tenants: only lists who is pinned. */
+  pin: { readonly tenants?: readonly string[]; readonly untilMs?: number };
+  unpin: { readonly tenants: readonly string[] };
+  migrate: Expecting & { readonly tenant: string; readonly force: boolean };
 }
 
 /** What a rollback takes back: all that the rollout moved, or less. */
@@ -156,6 +162,41 @@ export interface AdminAnswers {
   adopt: TendResult;
   refresh: RefreshAnswer;
   eject: TendResult;
+  /** `freeze`: null when the fleet is not frozen. `rolloutId`: the open rollout that was told. */
+  freeze: { readonly freeze: HoldRecord | null; readonly rolloutId?: string };
+  pin: PinAnswer;
+  unpin: PinAnswer;
+  migrate: MigrateAnswer;
+}
+
+/** What holds a fleet or a tenant back. Times are RFC 3339 UTC. */
+export interface HoldRecord {
+  /** Self-reported. */
+  readonly actor: string;
+  readonly reason: string;
+  readonly since: string;
+  /** undefined: until somebody ends it. */
+  readonly until?: string;
+}
+
+export interface PinAnswer {
+  /** Everybody who is pinned now, by id. */
+  readonly pins: readonly (HoldRecord & { readonly tenant: string })[];
+  /** pin: who was named; unpin: who was let go. */
+  readonly changed: readonly string[];
+  /** The open rollout that was told. */
+  readonly rolloutId?: string;
+}
+
+export interface MigrateAnswer {
+  readonly tenant: string;
+  readonly outcome: 'applied' | 'upToDate';
+  /** What it got now, oldest first. */
+  readonly migrations: readonly string[];
+  readonly durationMs: number;
+  readonly planId: string;
+  /** Under which its ledger and the audit trail have it; it can be rolled back like a rollout. */
+  readonly rolloutId: string;
 }
 
 export interface RefreshAnswer extends Pick<TendResult, 'counts' | 'left'> {

@@ -3,6 +3,8 @@
 import { controlActivities, helloActivities, planningActivities } from './activity-options.js';
 import type { AdminAnswers, AdminArgs } from './admin-messages.js';
 import type { AdminInput } from './messages.js';
+import { migrate } from './migrate.js';
+import { pin } from './pin.js';
 import { previewRollback } from './preview-rollback.js';
 import { refresh } from './refresh.js';
 import { repair } from './repair.js';
@@ -27,6 +29,10 @@ export async function adminWorkflow(input: AdminInput): Promise<unknown> {
     }
     case 'refresh':
       return refresh(input);
+    case 'pin':
+      return pin(input, args<'pin'>());
+    case 'migrate':
+      return migrate(input, args<'migrate'>());
     default:
       return controlActivities(input.taskQueue).answerAdmin(input);
   }

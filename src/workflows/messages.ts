@@ -22,6 +22,7 @@ export type {
   ApproveAsk,
   Ask,
   Freeze,
+  PinNews,
   ResumeAsk,
   RetryAsk,
   RollbackAsk,
@@ -56,8 +57,11 @@ export interface PlanInput {
   readonly planId: string;
   readonly taskQueue: string;
   readonly actor: string;
-  /** `freeze` stores the plan; `check` only says what is pending; `scan` stores tenants for `tenants` pages, without waves. */
-  readonly mode: 'freeze' | 'check' | 'scan';
+  /** `freeze` stores the plan; `check` only says what is pending; `scan` stores tenants for `tenants` pages, without waves; `tenant` is the plan of
+   *  one tenant that is migrated on demand: without waves, gates and windows, and it need not be ready for its users yet. */
+  readonly mode: 'freeze' | 'check' | 'scan' | 'tenant';
+  /** tenant: also when it is pinned. @defaultValue false */
+  readonly force?: boolean;
   readonly to?: string;
   readonly tenants?: readonly string[];
   readonly selector?: string;
@@ -140,6 +144,10 @@ export const ADMIN_VERBS = [
   'adopt',
   'refresh',
   'eject',
+  'freeze',
+  'pin',
+  'unpin',
+  'migrate',
 ] as const;
 export type AdminVerb = (typeof ADMIN_VERBS)[number];
 export interface AdminInput extends Ask {
@@ -157,7 +165,3 @@ export const WAVE_NEWS_SIGNAL = 'waveNews';
 export const FREEZE_SIGNAL = 'freeze';
 /** To the rollout: tenants are pinned, or not any more. */
 export const PIN_SIGNAL = 'pin';
-export interface PinNews {
-  readonly tenants: readonly string[];
-  readonly pinned: boolean;
-}

@@ -76,7 +76,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     void keepBooks();
     void keepSteering();
     book.adopt(await control.openRollout(input));
-    void keepFreeze();
+    void keepHolds();
     watchGates(input, book);
     for (;;) {
       const baking = book.unbaked();
@@ -117,7 +117,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     const result = await run(wave, 'up', wave.plan, {
       skip: book.skipped,
       skipHosts: book.skippedHosts,
-      pinned: [...book.pinned],
+      pinned: [...book.pinned.keys()],
       without: wave.without,
       ...(wave.carry ? { carry: wave.carry } : {}),
     });
@@ -131,7 +131,8 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
   async function substitute(wave: WaveRecord, canaries: readonly string[]): Promise<void> {
     if (book.halt || book.interrupted()) return;
     const { planId, rolloutId } = input;
-    book.substituted(wave, await control.substituteCanaries({ planId, rolloutId, canaries }), Date.now());
+    const found = await control.substituteCanaries({ planId, rolloutId, wave: wave.plan.index, canaries });
+    book.substituted(wave, found, Date.now());
   }
 
   /** The way down visits the tenants that the way up has loaded, and no others; a second time those that are not back. */
@@ -256,14 +257,14 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     return condition(() => !book.held() || book.halt !== undefined || book.interrupted());
   }
 
-  /** A freeze with an end ends by itself. */
-  async function keepFreeze(): Promise<void> {
+  /** A freeze or a pin that has an end comes to it by itself. */
+  async function keepHolds(): Promise<void> {
     while (!isFinal(book.state())) {
-      await condition(() => book.freeze?.untilMs !== undefined || isFinal(book.state()));
-      const { freeze } = book;
-      if (freeze?.untilMs === undefined) continue;
-      await condition(() => book.freeze !== freeze || isFinal(book.state()), Math.max(1, freeze.untilMs - Date.now()));
-      if (book.freeze === freeze) book.freezes(undefined);
+      await condition(() => book.nextRelease() !== undefined || isFinal(book.state()));
+      const next = book.nextRelease();
+      if (next === undefined) continue;
+      const told = await condition(() => book.nextRelease() !== next || isFinal(book.state()), Math.max(1, next - Date.now()));
+      if (!told) book.release(Math.max(next, Date.now()));
     }
   }
 
@@ -452,7 +453,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     });
     setHandler(waveNewsSignal, (news) => book.heard(news));
     setHandler(freezeSignal, (freeze) => book.freezes(freeze ?? undefined));
-    setHandler(pinSignal, ({ tenants, pinned }) => book.pins(tenants, pinned));
+    setHandler(pinSignal, (news) => book.pins(news));
     setHandler(progressQuery, () => book.progress(), { description: HELP.progress });
     setHandler(explainQuery, () => book.reasons(), { description: HELP.explain });
   }

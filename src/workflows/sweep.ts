@@ -1,5 +1,10 @@
-/** The catch-up sweep: tenants that came, or are free to go, while the rollout ran follow in one more wave. */
+/**
+ * The catch-up sweep: tenants that came, or are free to go, while the rollout ran follow in one more wave. What cannot be looked at is said and
+ * left to the next rollout: a sweep never keeps a rollout from its end.
+ */
 
+import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import type { Finding } from '../domain/plan.js';
 import type { RolloutBook } from '../domain/rollout/book.js';
 import { controlActivities, planningActivities } from './activity-options.js';
 import type { RolloutInput } from './messages.js';
@@ -9,21 +14,41 @@ export async function sweep(input: RolloutInput, book: RolloutBook): Promise<voi
   const { cells, to, selection } = book.plan!.summary;
   const number = book.sweeps + 1;
   const scanId = `${planId}-sweep-${number}`;
-  await Promise.all(
-    cells.map(async (cell) => {
-      const activities = planningActivities(taskQueue, cell);
-      const scope = { fleet, planId: scanId, cell };
-      await activities.discoverTenants({ ...scope, mode: 'scan', actor, ...(selection?.selector ? { selector: selection.selector } : {}) });
-      await activities.scanTenants({ ...scope, to });
-    }),
-  );
-  const found = await controlActivities(taskQueue).freezeSweep({
+  const looks = await Promise.all(cells.map((cell) => look(cell).catch((error) => [unseen(`cell "${cell}"`, error)])));
+  const findings = looks.flat();
+  const freezing = controlActivities(taskQueue).freezeSweep({
     fleet,
     planId,
     rolloutId,
     sweep: number,
     wave: book.waves.length,
     scanId,
+    findings,
   });
-  book.swept(found);
+  const found = await freezing.catch((error) => ({ retaken: [], findings: [...findings, unseen('the fleet', error)] }));
+  book.swept(found, Date.now());
+
+  async function look(cell: string): Promise<readonly Finding[]> {
+    const activities = planningActivities(taskQueue, cell);
+    const scope = { fleet, planId: scanId, cell };
+    const discovered = await activities.discoverTenants({
+      ...scope,
+      mode: 'scan',
+      actor,
+      ...(selection?.selector ? { selector: selection.selector } : {}),
+    });
+    const scanned = await activities.scanTenants({ ...scope, to });
+    return [...discovered.findings, ...scanned.findings];
+  }
+}
+
+function unseen(what: string, error: unknown): Finding {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const code = cause instanceof ApplicationFailure ? (cause.type ?? 'FLT_INTERNAL') : 'FLT_NO_CELL_WORKER';
+  const why = cause instanceof ApplicationFailure ? cause.message : 'no worker answered';
+  return {
+    severity: 'warning',
+    code,
+    message: `Nobody looked for tenants of ${what} that came or changed while the rollout ran: ${why}. The next rollout takes them up.`,
+  };
 }

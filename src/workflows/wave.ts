@@ -362,8 +362,14 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
         for (const state of ['skipped', 'blocked'] as const) {
           const of = batch.filter((it) => it.state === state);
           if (of.length === 0) continue;
-          const { rolloutId } = input;
-          await control.markTenants({ rolloutId, tenants: of.map((it) => it.tenant), state, reason: of[0]!.reason });
+          const { code, reason } = of[0]!;
+          await control.markTenants({
+            rolloutId: input.rolloutId,
+            tenants: of.map((it) => it.tenant),
+            state,
+            reason,
+            ...(code === undefined ? {} : { code }),
+          });
         }
     } finally {
       sending--;

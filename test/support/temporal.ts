@@ -27,6 +27,8 @@ const NAMES: readonly (keyof Activities)[] = [
   'openRollout',
   'loadTenants',
   'migrateTenants',
+  'substituteCanaries',
+  'freezeSweep',
   'awaitHost',
   'verifyWave',
   'judgeRollback',
@@ -43,6 +45,8 @@ const NAMES: readonly (keyof Activities)[] = [
   'concludeRefresh',
   'acceptChecksum',
   'endTending',
+  'beginMigrate',
+  'endMigrate',
   'answerAdmin',
   'checkHosts',
 ];

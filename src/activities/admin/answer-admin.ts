@@ -6,6 +6,8 @@ import { buildOf } from '../build.js';
 import type { Activities } from '../contract.js';
 import type { ActivityDeps } from '../deps.js';
 import { checkControl } from './check-control.js';
+import { holdFleet } from './hold-fleet.js';
+import { pinTenants, unpinTenants } from './hold-tenants.js';
 import { planRollback } from './plan-rollback.js';
 import { readReady } from './read-ready.js';
 import { readAudit, readHistory, readRollout } from './read-rollouts.js';
@@ -19,7 +21,7 @@ export interface AdminContext extends Ask {
 }
 
 /** Verbs that one activity answers; the others are stories of their own in `workflows/`. */
-type Answered = Exclude<AdminVerb, 'repair' | 'previewRollback' | TendVerb>;
+type Answered = Exclude<AdminVerb, 'repair' | 'migrate' | 'previewRollback' | TendVerb>;
 
 type Answerers = { readonly [V in Answered]: (deps: ActivityDeps, context: AdminContext, args: AdminArgs[V]) => Promise<AdminAnswers[V]> };
 
@@ -39,6 +41,9 @@ const ANSWERERS: Answerers = {
   skip: (deps, context, args) => steerParked(deps, context, 'skip', args),
   planRollback,
   rollback: (deps, context, args) => steerParked(deps, context, 'rollback', args),
+  freeze: holdFleet,
+  pin: pinTenants,
+  unpin: unpinTenants,
 };
 
 /** Answers one verb that is no message to an open rollout. Reads are safe to repeat; signals carry the request id, which makes them so. */

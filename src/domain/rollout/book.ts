@@ -1,9 +1,10 @@
 /** Everything a rollout knows: its waves, what is wished for, why it does not move. Pure; `workflows/rollout.ts` acts on what this says. */
 
-import type { Answer, Ask, AuditEvent, Freeze, RetryAsk, RolloutVerb, SpeedAsk, TenantResolved } from '../asks.js';
+import type { Answer, Ask, AuditEvent, Freeze, PinNews, RetryAsk, RolloutVerb, SpeedAsk, TenantResolved } from '../asks.js';
 import type { GatePhase } from '../gates.js';
-import type { PlannedWave, RolloutPlan } from '../plan.js';
-import { addTotals, noTotals, type Totals, unresolved } from '../tenant.js';
+import type { Finding, RolloutPlan } from '../plan.js';
+import { type SweepFound, sweepEvent } from '../sweep.js';
+import { addTotals, noTotals, type TenantState, type Totals, unresolved } from '../tenant.js';
 import type { Halt, WaveLimits, WaveNews, WaveResult } from '../wave/contract.js';
 import type { Desired, FinalState, Reason, RollbackStatus, RolloutProgress, RolloutState } from './contract.js';
 import { type CellReadings, describeReading, GateBoard } from './gate-board.js';
@@ -61,6 +62,10 @@ export class RolloutBook {
   skipBake = false;
   skipWave = false;
   sweeps = 0;
+  /** A sweep has found nobody, or could not be made. */
+  #sweptAll = false;
+  /** What sweeps came upon. */
+  readonly findings: Finding[] = [];
   gates = new GateBoard([]);
   speed: Pick<SpeedAsk, 'maxConcurrency' | 'perHost'> = {};
   /** For the audit trail, not yet written. */
@@ -72,13 +77,16 @@ export class RolloutBook {
   changes = 0;
   readonly skipped: string[] = [];
   readonly skippedHosts: string[] = [];
-  readonly pinned = new Set<string>();
+  /** Tenants that may not be started, and until when. */
+  readonly pinned = new Map<string, number | undefined>();
   /** Tenants that a rollback leaves as they are. */
   readonly leftOut: string[] = [];
   /** Unresolved failures that the whole rollout bears, as the plan says or a person has accepted since. */
   maxFailures: number | undefined;
   resolvedNow: TenantResolved[] = [];
   #resolvedBefore = 0;
+  /** What was said of freezes and pins is newer than what the plan came with. */
+  readonly #told = new Set<string>();
   news: WaveNews | undefined;
   readonly #seen = new Map<string, Answer>();
 
@@ -91,7 +99,8 @@ export class RolloutBook {
     this.plan = plan;
     this.outside = plan.outside;
     this.phase = 'running';
-    this.freeze = plan.freeze;
+    if (!this.#told.has('freeze')) this.freeze = plan.freeze;
+    for (const { tenant, untilMs } of plan.pins ?? []) if (!this.#told.has(`pin ${tenant}`)) this.pinned.set(tenant, untilMs);
     const { policy, waves } = plan.summary;
     this.maxFailures = policy.maxFailures;
     this.gates = new GateBoard(policy.gates);
@@ -136,15 +145,31 @@ export class RolloutBook {
 
   /** The fleet is frozen, or (undefined) it is not any more. */
   freezes(freeze: Freeze | undefined): void {
+    this.#told.add('freeze');
     this.freeze = freeze;
     this.changes++;
   }
 
-  pins(tenants: readonly string[], pinned: boolean): void {
+  pins({ tenants, pinned, untilMs }: PinNews): void {
     for (const id of tenants) {
-      if (pinned) this.pinned.add(id);
+      this.#told.add(`pin ${id}`);
+      if (pinned) this.pinned.set(id, untilMs);
       else this.pinned.delete(id);
     }
+    this.changes++;
+  }
+
+  /** When the first freeze or pin that has an end comes to it. */
+  nextRelease(): number | undefined {
+    const ends = [this.freeze?.untilMs, ...this.pinned.values()].filter((it) => it !== undefined);
+    return ends.length > 0 ? Math.min(...ends) : undefined;
+  }
+
+  /** Lets go of what has come to its end. */
+  release(nowMs: number): void {
+    const over = (untilMs: number | undefined) => untilMs !== undefined && untilMs <= nowMs;
+    if (over(this.freeze?.untilMs)) this.freeze = undefined;
+    for (const [id, untilMs] of this.pinned) if (over(untilMs)) this.pinned.delete(id);
     this.changes++;
   }
 
@@ -287,46 +312,52 @@ export class RolloutBook {
     return this.orders.end();
   }
 
-  /** Canaries that were up to date prove nothing: these take their places, out of later waves. Without any a person decides. */
+  /**
+   * Canaries that were up to date prove nothing: these take their places, out of later waves. Where nobody can, the other canaries are evidence
+   * enough; without any, and with somebody left to protect, a person decides.
+   */
   substituted(
     canary: WaveRecord,
     instead: readonly { readonly id: string; readonly host: string; readonly wave: number }[],
     nowMs: number,
   ): void {
+    this.changes++;
     if (instead.length === 0) {
-      this.pauses.set('canary', {
-        text: `wave "${canary.plan.name}": every canary was up to date already, and no other tenant can be one`,
-        sinceMs: nowMs,
-      });
-      this.changes++;
+      if (canary.carry!.totals.applied === 0 && this.nextWave() !== undefined)
+        this.pauses.set('canary', {
+          text: `wave "${canary.plan.name}": every canary was up to date already, and no other tenant can be one; go on without with "flotilla resume"`,
+          sinceMs: nowMs,
+        });
       return;
     }
-    const carry = canary.carry!;
-    for (const { id, wave } of instead) {
-      const from = this.waves[wave]!;
-      from.without.push(id);
-      from.plan = { ...from.plan, tenants: from.plan.tenants - 1 };
-      if (from.carry) from.carry = { ...from.carry, totals: { ...from.carry.totals, pending: from.carry.totals.pending - 1 } };
-      canary.plan = { ...canary.plan, tenants: canary.plan.tenants + 1 };
-      if (from.plan.tenants === 0) Object.assign(from, { state: 'skipped', settled: true, carry: emptyCarry(noTotals()) });
+    for (const { id, host, wave } of instead) {
+      this.#takeOut(this.waves[wave]!, id, 'pending');
+      const hosts = canary.plan.hosts.map((it) => (it.host === host ? { ...it, tenants: it.tenants + 1 } : it));
+      canary.plan = { ...canary.plan, hosts, tenants: canary.plan.tenants + 1 };
     }
-    const hosts = carry.hosts.map((host) => ({
-      ...host,
-      queue: [
-        ...host.queue,
-        ...instead.filter((it) => it.host === host.host).map(({ id }) => ({ id, again: false, deferrals: 0, alone: false, dueMs: 0 })),
-      ],
-    }));
-    canary.carry = { ...carry, hosts, totals: { ...carry.totals, pending: carry.totals.pending + instead.length } };
+    const { carry } = canary;
+    canary.carry = { ...carry!, totals: { ...carry!.totals, pending: carry!.totals.pending + instead.length } };
     Object.assign(canary, { settled: false, state: 'waiting', bakeLeftMs: 0 });
-    this.changes++;
+  }
+
+  /** A tenant goes from one wave to another. One that nobody is left in has nothing to run for. */
+  #takeOut(from: WaveRecord, id: string, state: TenantState): void {
+    from.without.push(id);
+    from.plan = { ...from.plan, tenants: from.plan.tenants - 1 };
+    const { carry } = from;
+    if (carry) {
+      const { [id]: _, ...troubled } = carry.troubled;
+      from.carry = { ...carry, troubled, totals: { ...carry.totals, [state]: carry.totals[state] - 1 } };
+    }
+    if (from.plan.tenants === 0 && from.state === 'waiting')
+      Object.assign(from, { state: 'skipped', settled: true, carry: emptyCarry(noTotals()) });
   }
 
   /** Whether tenants may have come or changed that should follow now. */
   wantsSweep(): boolean {
     const { policy, selection } = this.plan!.summary;
     const open = this.input.rollbackOf === undefined && selection?.tenants === undefined;
-    return policy.membership === 'catchUp' && open && this.sweeps < MOST_SWEEPS;
+    return policy.membership === 'catchUp' && open && !this.#sweptAll && this.sweeps < MOST_SWEEPS;
   }
 
   /** A wave that has settled and has not baked long enough. */
@@ -355,24 +386,17 @@ export class RolloutBook {
     this.changes++;
   }
 
-  /** What a sweep has found: tenants for one more wave, and how those stand that no wave holds. */
-  swept(found: {
-    readonly wave?: PlannedWave;
-    readonly outside: Partial<Totals>;
-    /** Tenants of earlier waves that are taken up again. */
-    readonly retaken: readonly { readonly id: string; readonly wave: number }[];
-  }): void {
+  /** What a sweep has found: tenants for one more wave, how those stand that no wave holds, and what it could not look at. */
+  swept(found: SweepFound, nowMs: number): void {
     this.sweeps++;
-    this.outside = found.outside;
-    for (const { id, wave } of found.retaken) {
-      const carry = this.waves[wave]?.carry;
-      const trouble = carry?.troubled[id];
-      if (!carry || !trouble) continue;
-      const { [id]: _, ...troubled } = carry.troubled;
-      this.waves[wave]!.carry = { ...carry, troubled, totals: { ...carry.totals, [trouble.state]: carry.totals[trouble.state] - 1 } };
-    }
+    const known = new Set(this.findings.map(({ message }) => message));
+    this.findings.push(...found.findings.filter(({ message }) => !known.has(message)));
+    if (found.outside) this.outside = found.outside;
+    for (const { id, wave } of found.retaken)
+      this.#takeOut(this.waves[wave]!, id, this.waves[wave]!.carry?.troubled[id]?.state ?? 'pending');
     if (found.wave) this.waves.push(newRecord(found.wave));
-    else this.sweeps = MOST_SWEEPS;
+    else this.#sweptAll = true;
+    if (found.wave || found.findings.length > 0) this.events.push(sweepEvent(this.input.rolloutId, this.sweeps, found, nowMs));
     this.changes++;
   }
 

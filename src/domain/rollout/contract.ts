@@ -1,6 +1,7 @@
 /** States of a rollout and what others may ask about it. The table of moves between states is `machine.ts`. */
 
 import type { GateVerdict } from '../gates.js';
+import type { Finding } from '../plan.js';
 import type { Totals } from '../tenant.js';
 
 export const ROLLOUT_STATES = [
@@ -129,6 +130,8 @@ export interface RolloutProgress {
   readonly speed?: { readonly maxConcurrency?: number; readonly perHost?: number };
   /** Sweeps for tenants that came or changed meanwhile. */
   readonly sweeps: number;
+  /** What those came upon: hosts that did not answer, histories that do not fit. */
+  readonly findings?: readonly Finding[];
 }
 
 export interface RollbackStatus {

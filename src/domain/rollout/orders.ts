@@ -69,7 +69,7 @@ export class Orders {
       skip: [...book.skipped],
       skipHosts: [...book.skippedHosts],
       skipRest: book.skipWave,
-      pinned: [...book.pinned],
+      pinned: [...book.pinned.keys()],
       ...(this.#halt ? { halt: this.#halt } : {}),
     };
   }

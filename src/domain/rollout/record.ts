@@ -19,7 +19,7 @@ export interface WaveRecord {
   settled: boolean;
   /** Of its bake time, once it has settled. */
   bakeLeftMs: number;
-  /** Its tenants that went to the canary wave. */
+  /** Its tenants that went to another wave: that of the canaries, or a sweep. */
   readonly without: string[];
 }
 

@@ -59,7 +59,9 @@ const resume: Verb = {
     if (book.phase === 'rollbackFailed') refuse('Some tenants could not be returned: roll back again, leave them out, or abort.');
     if (!book.halt) {
       if (book.pauses.size > 0) return;
-      const waits = reasonsOf(book).filter((reason) => reason.clears === 'itself' && reason.kind !== 'bake' && reason.kind !== 'drain');
+      const waits = reasonsOf(book).filter(
+        ({ kind, clears }) => kind === 'freeze' || (clears === 'itself' && kind !== 'bake' && kind !== 'drain'),
+      );
       refuse(`The rollout is not paused by anybody${waits.length ? `; ${waits.map(({ text }) => text).join('; ')}` : ''}.`);
     }
     if (book.halt?.code !== 'FLT_BUDGET_EXCEEDED') return;

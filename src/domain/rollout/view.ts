@@ -95,6 +95,7 @@ export function progressOf(book: RolloutBook): RolloutProgress {
     gates: book.gates.view(),
     ...(Object.keys(book.speed).length > 0 ? { speed: book.speed } : {}),
     sweeps: book.sweeps,
+    ...(book.findings.length > 0 ? { findings: book.findings } : {}),
   };
 }
 

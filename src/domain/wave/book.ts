@@ -28,7 +28,7 @@ export class WaveBook {
   readonly troubled: Map<string, Troubled>;
   readonly windows = new WindowBoard();
   readonly toPark: { tenant: string; host: string; code: string; message: string; partial: boolean }[] = [];
-  readonly toMark: { tenant: string; state: 'skipped' | 'blocked'; reason: string }[] = [];
+  readonly toMark: { tenant: string; state: 'skipped' | 'blocked'; code?: string; reason: string }[] = [];
   failuresTotal: number;
   halt: Halt | undefined;
   limits: WaveLimits;
@@ -181,8 +181,8 @@ export class WaveBook {
   }
 
   take(host: HostState, page: readonly WaveEntry[], limit: number): void {
-    // A page shorter than asked for means that the plan holds fewer; the cursor still moves on, so that the wave can end.
-    host.cursor += Math.max(page.length, page.length === 0 ? limit : 0);
+    // The cursor counts ordinals: a page is shorter than asked for where tenants have gone to another wave
+    host.cursor += limit;
     const down = this.#input.direction === 'down';
     for (const { id, windows } of page) {
       if (this.#without.has(id)) continue;
@@ -380,7 +380,11 @@ export class WaveBook {
       const state = why(id)!;
       this.#move('pending', state);
       this.troubled.set(id, { state, code: state === 'blocked' ? 'FLT_PINNED' : '', host: host.host });
-      this.toMark.push({ tenant: id, state, reason: state === 'blocked' ? 'pinned' : 'skipped by an operator' });
+      this.toMark.push({
+        tenant: id,
+        state,
+        ...(state === 'blocked' ? { code: 'FLT_PINNED', reason: 'pinned' } : { reason: 'skipped by an operator' }),
+      });
     }
   }
 

@@ -91,7 +91,7 @@ export interface WaveInput {
   readonly skipHosts?: readonly string[];
   /** Pinned: not started, and blocked. */
   readonly pinned?: readonly string[];
-  /** They went to the canary wave. */
+  /** They went to another wave: that of the canaries, or a sweep. */
   readonly without?: readonly string[];
   /** down: loaded on the way up and not settled there; what they hold, only their ledgers know. */
   readonly unsettled?: readonly string[];

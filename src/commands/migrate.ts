@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import { EXIT } from '../client/exit-codes.js';
+import { migrateBody } from '../client/to-documents.js';
+import { duration, plural } from './render/format.js';
+import { busy } from './shared/busy.js';
+import { refuseMistakes } from './shared/mistakes.js';
+import { addExpectFlags, type ExpectFlags, expectOptions } from './shared/plan-options.js';
+import { runSession } from './shared/session.js';
+import { verbCommand } from './shared/verb-command.js';
+
+export function register(program: Command): void {
+  addExpectFlags(
+    verbCommand(program, 'migrate')
+      .argument('<tenant>', 'the tenant, as its source names it')
+      .option('--force', 'also when it is pinned, or the fleet is frozen (needs --reason)'),
+  ).action((tenant: string, flags: ExpectFlags & { force?: boolean }, command: Command) =>
+    runSession(command, 'migrate', async ({ client, config, out, ask, signal }) => {
+      refuseMistakes([flags.force && !ask.reason && 'Migrating a tenant by force needs a reason: --reason.']);
+      const result = await busy(`migrating ${tenant}`, !out.json, (onProgress) =>
+        client.migrateTenant(tenant, { force: flags.force ?? false, ...expectOptions(flags, config), ...ask, signal, onProgress }),
+      );
+      const { outcome, migrations, durationMs } = result;
+      out.result('migrate', migrateBody(result), () =>
+        outcome === 'upToDate'
+          ? `${tenant} is up to date\n`
+          : `${tenant}: ${plural(migrations.length, 'migration')} applied in ${duration(durationMs)}\n${migrations.map((name) => `  ${name}\n`).join('')}`,
+      );
+      return EXIT.ok;
+    }),
+  );
+}
