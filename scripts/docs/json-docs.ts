@@ -10,7 +10,9 @@ const about: Record<DocumentKind, string> = {
   status:
     'Printed by `status`; with `--watch` one document per change and line, with `seq`. `start --watch` prints such lines too, then a `start`.',
   tenant: 'Printed by `status --tenant T`.',
-  steer: 'Printed by `pause resume approve reject skip retry abort rollback`.',
+  steer: 'Printed by `pause resume approve reject skip retry speed abort rollback`.',
+  rollbackPreview: 'Printed by `rollback --dry-run`.',
+  explain: 'Printed by `explain`.',
   tenants: 'Printed by `tenants`.',
   ready: 'Printed by `ready`.',
   history: 'Printed by `history`.',

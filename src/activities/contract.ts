@@ -7,6 +7,7 @@ import type { Ask, AuditEvent } from '../domain/asks.js';
 import type { GatePhase, GateState } from '../domain/gates.js';
 import type { ListResult } from '../domain/outcome.js';
 import type { EditedSource, Finding, GateOff, PlanSummary, RolloutPlan } from '../domain/plan.js';
+import type { PreviewPart, RollbackPreview } from '../domain/rollback-preview.js';
 import type { FinalState, RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
 import type { CellReadings } from '../domain/rollout/gate-board.js';
 import type { Notice } from '../domain/rollout/notices.js';
@@ -14,7 +15,7 @@ import type { SweepFound } from '../domain/sweep.js';
 import type { TendResult, TendVerb } from '../domain/tend.js';
 import type { WaveEntry } from '../domain/wave/book.js';
 import type { WindowView } from '../domain/windows.js';
-import type { AdminAnswers } from '../workflows/admin-messages.js';
+import type { AdminAnswers, RollbackScope } from '../workflows/admin-messages.js';
 import type { AdminVerb, PlanInput, TenantInput, TenantVerb } from '../workflows/messages.js';
 
 export interface Hello {
@@ -61,9 +62,7 @@ export interface MigrateTenantsInput {
   readonly wave: number;
   readonly host: string;
   readonly direction: 'up' | 'down';
-  /** down: the rollout whose work is taken back. @defaultValue this one */
-  readonly rollbackOf?: string;
-  /** down: this migration stays, with all before it. */
+  /** down: this migration stays, with all before it. @defaultValue as the plan says */
   readonly to?: string;
   /** Tenant ids of one host. */
   readonly tenants: readonly string[];
@@ -227,15 +226,28 @@ export interface Activities {
   }): Promise<void>;
   /** T. Compares every tenant that this rollout applied in the wave with the canaries' net delta. @throws FLT_CANARIES_DISAGREE */
   verifyWave(input: VerifyWaveInput): Promise<VerifyWaveResult>;
-  /** C. Rule 1 of §2.4 over the plan's migrations: which cannot be taken back, and why. */
+  /** C. Rule 1 of §2.4 over the plan's migrations that come after `to`: which cannot be taken back, and why. */
   judgeRollback(input: {
     readonly planId: string;
     readonly rolloutId: string;
+    readonly to?: string;
   }): Promise<{ readonly refused: readonly { readonly migration: string; readonly code: string; readonly why: string }[] }>;
+  /** C. For a preview of a rollback: rule 1, whom it is about, and which cells hold them. @throws FLT_ROLLOUT_NOT_FOUND, FLT_UNKNOWN_MIGRATION, FLT_REFUSED */
+  scopeRollback(input: RollbackScope & { readonly fleet: string }): Promise<{
+    readonly refused: RollbackPreview['refused'];
+    readonly planId: string;
+    readonly wave?: number;
+    readonly tenants: number;
+    readonly cells: readonly string[];
+  }>;
+  /** T. Rule 2 in the tenants of one cell, so many on each host. Heartbeats; writes nothing. */
+  previewRollback(input: CellScope & Omit<RollbackScope, 'wave'> & { readonly wave?: number }): Promise<PreviewPart>;
   /** C. Starts (or signals) one tenantWorkflow each, by signalWithStart; idempotent. */
   parkTenants(input: ParkTenantsInput): Promise<void>;
   /** C. Ends the tenantWorkflows of these tenants (they were rolled back or have nothing to revert); missing ones are fine. */
   dismissTenants(input: { readonly fleet: string; readonly tenants: readonly string[]; readonly reason: string }): Promise<void>;
+  /** C. Of a rollout that takes a closed one back: the tenants that the closed one has left parked and that are back now need nobody any more. Safe to repeat. */
+  settleClosed(input: { readonly fleet: string; readonly rolloutId: string }): Promise<void>;
   /** C. Parked tenants of the rollout that fit, ordered by id. */
   findParked(
     input: RetrySelector & { readonly fleet: string; readonly rolloutId: string },

@@ -17,7 +17,8 @@ import { createMigrateTenants } from './migrate-tenants.js';
 import { createNotify } from './notify.js';
 import { createBeginMigrate, createEndMigrate } from './on-demand.js';
 import { createOpenRollout } from './open-rollout.js';
-import { createDismissTenants, createFindParked, createParkTenants, createSignalTenants } from './parked-tenants.js';
+import { createDismissTenants, createFindParked, createParkTenants, createSettleClosed, createSignalTenants } from './parked-tenants.js';
+import { createPreviewRollback, createScopeRollback } from './preview-rollback.js';
 import { createScanTenants } from './scan-tenants.js';
 import { createSubstituteCanaries } from './substitute-canaries.js';
 import { createAcceptChecksum } from './tend/accept-checksum.js';
@@ -40,6 +41,7 @@ type TenantActivity =
   | 'verifyWave'
   | 'watchGates'
   | 'cancelBackends'
+  | 'previewRollback'
   | 'tendTenants'
   | 'checkHosts';
 
@@ -60,8 +62,10 @@ export function createControlActivities(deps: ActivityDeps): ControlActivities {
     freezeSweep: translated(createFreezeSweep(deps)),
     notify: translated(createNotify(deps)),
     judgeRollback: translated(createJudgeRollback(deps)),
+    scopeRollback: translated(createScopeRollback(deps), impatient),
     parkTenants: translated(createParkTenants(deps)),
     dismissTenants: translated(createDismissTenants(deps)),
+    settleClosed: translated(createSettleClosed(deps)),
     findParked: translated(createFindParked(deps)),
     signalTenants: translated(createSignalTenants(deps)),
     markTenants: translated(createMarkTenants(deps)),
@@ -88,6 +92,7 @@ export function createTenantActivities(deps: ActivityDeps): TenantActivities {
     verifyWave: translated(createVerifyWave(deps)),
     watchGates: translated(createWatchGates(deps)),
     cancelBackends: translated(createCancelBackends(deps)),
+    previewRollback: translated(createPreviewRollback(deps), impatient),
     tendTenants: translated(createTendTenants(deps)),
     checkHosts: translated(createCheckHosts(deps), impatient),
   };

@@ -1,4 +1,5 @@
 import { deltasOf } from '../control/deltas.js';
+import { takenBack } from '../domain/rollback-plan.js';
 import { refusal } from '../postgres/revert.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
@@ -9,11 +10,11 @@ import type { ActivityDeps } from './deps.js';
  */
 export const createJudgeRollback =
   (deps: ActivityDeps): Activities['judgeRollback'] =>
-  async ({ planId }) => {
+  async ({ planId, to }) => {
     const { migrations } = await deps.plans.summary(planId);
     const recorded = await deltasOf(deps.control, planId);
     return {
-      refused: migrations.flatMap((migration) => {
+      refused: takenBack(migrations, to).flatMap((migration) => {
         const deltas = recorded.get(migration.name);
         if (!deltas) return [];
         const refused = refusal(migration, deltas.values().next().value);

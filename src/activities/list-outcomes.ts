@@ -39,7 +39,11 @@ export class ListOutcomes {
   readonly #exceptions: TenantException[] = [];
   readonly #rows: TenantOutcomeRow[] = [];
 
-  constructor(private readonly direction: 'up' | 'down') {}
+  /** @param closed the way down of a closed rollout: nothing else is known of its tenants */
+  constructor(
+    private readonly direction: 'up' | 'down',
+    private readonly closed = false,
+  ) {}
 
   add({ id, outcome, code, message, partial, durationMs, ready, to }: TenantOutcome): void {
     this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
@@ -49,7 +53,7 @@ export class ListOutcomes {
       ...(partial ? { partial } : {}),
     };
     if (outcome !== 'applied') this.#exceptions.push({ id, outcome, ...what, ...(to === undefined ? {} : { to }) });
-    if (this.direction === 'down' && NOTHING_REVERTED.includes(outcome)) return;
+    if (this.direction === 'down' && NOTHING_REVERTED.includes(outcome) && !(this.closed && outcome === 'upToDate')) return;
     this.#rows.push({ id, state: STATES[outcome], ...what, durationMs, ...(ready === undefined ? {} : { ready }) });
   }
 

@@ -69,7 +69,9 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
   const started = performance.now();
   const cancelled = watchCancellation();
   const plan = await deps.plans.summary(input.planId);
-  const outcomes = new ListOutcomes(input.direction);
+  if (input.direction === 'up' && plan.rollbackOf)
+    throw new FlotillaError('FLT_REFUSED', `Rollout ${input.rolloutId} takes ${plan.rollbackOf.rolloutId} back: it brings nobody up.`, {});
+  const outcomes = new ListOutcomes(input.direction, plan.rollbackOf !== undefined);
   const differs = async (message: string) => {
     const build = await buildOf(deps);
     return { build, message: `worker build ${build}: ${message}` };
@@ -149,6 +151,7 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
       input.rolloutId,
       input.planId,
       returned.map(({ id }) => id),
+      input.to ?? plan.rollbackOf?.to,
     );
   }
   cancelled.throwIfPaused();
@@ -183,7 +186,7 @@ async function resolveTenants(deps: ActivityDeps, input: MigrateTenantsInput): P
 async function attempt(
   deps: ActivityDeps,
   input: MigrateTenantsInput,
-  { policy, migrations }: PlanSummary,
+  { policy, migrations, rollbackOf }: PlanSummary,
   tenant: TenantRef,
   deltas: ReadonlyMap<string, Delta>,
   hooks: Required<Pick<AttemptInput, 'onStep' | 'stop'>>,
@@ -198,6 +201,8 @@ async function attempt(
       direction: input.direction,
       migrations,
       rolloutId: input.rolloutId,
+      ...(rollbackOf ? { takesBack: rollbackOf.rolloutId } : {}),
+      ...stays(input.to ?? rollbackOf?.to),
       // An earlier attempt may still be at work somewhere: it must not commit after this one
       fenceFirst: input.again || input.direction === 'down' || lost,
       takeOver: lost,
@@ -215,6 +220,8 @@ async function attempt(
     .finally(() => time.end());
   return time.isOver() ? overTime(tenant, result, policy.timeouts.tenantMs!) : result;
 }
+
+const stays = (to: string | undefined): { readonly to?: string } => (to === undefined ? {} : { to });
 
 /** What it had finished when its time was over is finished. */
 function overTime(tenant: TenantRef, result: AttemptResult, limitMs: number): AttemptResult {

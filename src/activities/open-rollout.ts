@@ -26,7 +26,7 @@ export const createOpenRollout =
         },
       );
     await openRollout(deps.control, { rolloutId, fleet, planId, requestId, actor, ...(reason === undefined ? {} : { reason }) });
-    await openTenants(deps.control, rolloutId, planId);
+    await openTenants(deps.control, rolloutId, planId, summary.rollbackOf?.rolloutId);
     await recordEvents(deps.control, fleet, rolloutId, [
       { actor, ...(reason === undefined ? {} : { reason }), requestId, verb: 'start', subject: planId, atMs: Date.now() },
     ]);

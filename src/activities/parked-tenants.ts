@@ -2,7 +2,9 @@
 
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
-import { findTenants, markParked } from '../control/rollout-tenants.js';
+import { returnedParked } from '../control/moved-tenants.js';
+import { findTenants, markParked, markTenants } from '../control/rollout-tenants.js';
+import { rolloutById } from '../control/rollouts.js';
 import { workflowIds } from '../domain/ids.js';
 import { DISMISS_SIGNAL, PARKED_SIGNAL, type TenantAsk, type TenantInput, type TenantVerb, WORKFLOWS } from '../workflows/messages.js';
 import { searchAttribute } from '../workflows/search-attributes.js';
@@ -45,6 +47,19 @@ export const createDismissTenants =
   (deps: ActivityDeps): Activities['dismissTenants'] =>
   ({ fleet, tenants, reason }) =>
     inBatches(tenants, (tenant) => signal(deps.temporal, fleet, tenant, DISMISS_SIGNAL, { reason }).then(() => undefined));
+
+export const createSettleClosed =
+  (deps: ActivityDeps): Activities['settleClosed'] =>
+  async ({ fleet, rolloutId }) => {
+    const planId = (await rolloutById(deps.control, fleet, rolloutId))?.planId;
+    const of = planId === undefined ? undefined : (await deps.plans.summary(planId)).rollbackOf;
+    if (!of) return;
+    const back = await returnedParked(deps.control, of.rolloutId, rolloutId);
+    await inBatches(back, (tenant) =>
+      signal(deps.temporal, fleet, tenant, DISMISS_SIGNAL, { reason: `rolled back by ${rolloutId}` }).then(() => undefined),
+    );
+    await markTenants(deps.control, of.rolloutId, back, 'rolledBack');
+  };
 
 export const createFindParked =
   (deps: ActivityDeps): Activities['findParked'] =>

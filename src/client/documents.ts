@@ -106,23 +106,21 @@ export const planDocument = z.object({
   next,
 });
 
+const reason = z.object({
+  kind: z.string(),
+  text: z.string(),
+  clears: z.enum(['person', 'itself']),
+  since: time.optional(),
+  until: time.optional(),
+  host: z.string().optional(),
+});
+
 const rolloutPart = {
   state: rolloutState.nullable().describe('null: there is no rollout'),
   open: z.boolean(),
   needsPerson: z.boolean().describe('open, and nothing goes on until a person acts'),
   actor: z.string().nullable().describe('who started it; self-reported'),
-  reasons: z
-    .array(
-      z.object({
-        kind: z.string(),
-        text: z.string(),
-        clears: z.enum(['person', 'itself']),
-        since: time.optional(),
-        until: time.optional(),
-        host: z.string().optional(),
-      }),
-    )
-    .describe('why it is not moving; empty when it moves'),
+  reasons: z.array(reason).describe('why it is not moving; empty when it moves'),
   totals,
   waves: z.array(
     z.object({
@@ -159,6 +157,7 @@ const rolloutPart = {
       failed: z.array(z.object({ tenant: z.string(), code: z.string() })),
     })
     .optional(),
+  rollbackOf: z.string().optional().describe('the closed rollout that this one takes back'),
   url: z.string().nullable().describe('in the Temporal UI'),
   terminated: z.boolean().optional().describe('ended by Terminate in Temporal'),
   source: z
@@ -211,6 +210,37 @@ export const steerDocument = z.object({
   pending: z.boolean().describe('handed in, not answered yet'),
   state: rolloutState.nullable(),
   message: z.string(),
+  moved: count.optional().describe('abort: tenants that this rollout has moved, and that stay so'),
+  untouched: count.optional().describe('abort: tenants that were not touched'),
+  next,
+});
+const refusedMigration = z.object({ migration: z.string(), code: z.string(), why: z.string() });
+export const rollbackPreviewDocument = z.object({
+  ...base,
+  kind: z.literal('rollbackPreview'),
+  refused: z.array(refusedMigration).describe('unless it is forced, nothing at all would be reverted because of these'),
+  tenants: count.describe('that the rollout is known to have dispatched, and that are not back'),
+  lookedAt: count.describe('whose own ledgers and tables were read'),
+  groups: z
+    .array(
+      z.object({
+        tenants: count,
+        sample: z.array(z.string()).describe('up to 5'),
+        reverts: z.array(z.string()).describe('migrations that would be taken back, newest first'),
+        refused: refusedMigration.optional().describe('what would stop it there; what lies below stays'),
+      }),
+    )
+    .describe('tenants with the same answer, most tenants first, up to 50'),
+  more: count.describe('tenants in groups beyond those'),
+  unknown: z.array(z.string()).describe('what this cannot tell'),
+});
+export const explainDocument = z.object({
+  ...base,
+  kind: z.literal('explain'),
+  state: rolloutState.nullable().describe('null: there is no rollout'),
+  open: z.boolean(),
+  needsPerson: z.boolean(),
+  reasons: z.array(reason.extend({ sentence: z.string().describe('the reason with who can change it') })).describe('empty when it moves'),
   next,
 });
 export const tenantsDocument = z.object({
@@ -240,7 +270,8 @@ export const historyDocument = z.object({
       state: rolloutState,
       actor: z.string(),
       reason: z.string().optional(),
-      to: z.string(),
+      to: z.string().describe('newest migration of its plan; of a rollback the one that stays, or empty'),
+      rollbackOf: z.string().optional().describe('the closed rollout that it took back'),
       startedAt: time,
       finishedAt: time.optional(),
       totals,
@@ -360,6 +391,8 @@ export const DOCUMENTS = {
   status: statusDocument,
   tenant: tenantDocument,
   steer: steerDocument,
+  rollbackPreview: rollbackPreviewDocument,
+  explain: explainDocument,
   tenants: tenantsDocument,
   ready: readyDocument,
   history: historyDocument,

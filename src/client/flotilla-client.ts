@@ -1,6 +1,9 @@
+import { explain } from '../domain/explain.js';
 import type { PlanSummary } from '../domain/plan.js';
+import type { RollbackPreview } from '../domain/rollback-preview.js';
 import type { TenantState } from '../domain/tenant.js';
 import type { TenantRecord } from '../workflows/admin-messages.js';
+import { type AbortResult, abort } from './abort.js';
 import type { AdminOptions } from './admin.js';
 import { type ConnectOptions, connect } from './connect.js';
 import type { AskOptions, ClientContext } from './context.js';
@@ -9,8 +12,9 @@ import * as holds from './holds.js';
 import { type MigrateTenantOptions, type MigrateTenantResult, migrateTenant } from './migrate-tenant.js';
 import { steerOrParked } from './parked.js';
 import { type PlanOptions, plan } from './plan.js';
+import { type PreviewOptions, previewRollback } from './preview-rollback.js';
 import * as reads from './reads.js';
-import { rollback } from './rollback.js';
+import { type RollbackOptions, rollback } from './rollback.js';
 import type { RolloutStatus } from './rollout-status.js';
 import { type StartOptions, type StartResult, start } from './start.js';
 import { status } from './status.js';
@@ -86,7 +90,7 @@ export class FlotillaClient {
   reject(options: SteerOptions<'reject'>): Promise<SteerResult> {
     return steer(this.#context, 'reject', options);
   }
-  /** Leaves out tenants, the rest of a wave, or the bake time that runs. A skipped failure no longer counts. @throws FLT_REFUSED */
+  /** Leaves out tenants, those of a host that were not started, the rest of a wave, the bake time that runs, or a gate. A skipped failure no longer counts. @throws FLT_REFUSED */
   skip(options: SteerOptions<'skip'>): Promise<SteerResult> {
     return steerOrParked(this.#context, 'skip', options);
   }
@@ -94,13 +98,21 @@ export class FlotillaClient {
   retry(options: SteerOptions<'retry'>): Promise<SteerResult> {
     return steerOrParked(this.#context, 'retry', options);
   }
-  /** Ends the rollout; nothing is undone. Works without a worker: it is then applied when one comes. */
-  abort(options: SteerOptions<'abort'> = {}): Promise<SteerResult> {
-    return steer(this.#context, 'abort', options);
+  /** Changes how many lists run at once, over all hosts and on each, and how many failures the wave bears; from the next dispatch on. A limit below what has failed already halts at once. @throws FLT_REFUSED, FLT_USAGE */
+  speed(options: SteerOptions<'speed'>): Promise<SteerResult> {
+    return steer(this.#context, 'speed', options);
+  }
+  /** {@inheritDoc abort} */
+  abort(options: SteerOptions<'abort'> = {}): Promise<AbortResult> {
+    return abort(this.#context, options);
   }
   /** Returns tenants to where this rollout found them (not Knex's last batch). {@inheritDoc rollback} */
-  rollback(options: SteerOptions<'rollback'> = {}): Promise<SteerResult> {
+  rollback(options: RollbackOptions = {}): Promise<SteerResult> {
     return rollback(this.#context, options);
+  }
+  /** {@inheritDoc previewRollback} */
+  previewRollback(options: PreviewOptions = {}): Promise<RollbackPreview> {
+    return previewRollback(this.#context, options);
   }
 
   // Hold back; each is audited with actor and reason.
@@ -147,10 +159,10 @@ export class FlotillaClient {
   status(rolloutId?: string): Promise<RolloutStatus | null> {
     return status(this.#context, rolloutId);
   }
-  /** Why is it not moving: one sentence per reason; empty when it moves or nothing is open. */
+  /** Why is it not moving: one sentence per reason, with who can change it; empty when it moves or nothing is open. */
   async explain(): Promise<readonly string[]> {
     const at = await status(this.#context);
-    return at?.open ? at.reasons.map((reason) => reason.text) : [];
+    return at?.open ? at.reasons.map(explain) : [];
   }
   /** {@inheritDoc reads.tenants} */
   tenants(options: reads.TenantsOptions = {}): Promise<reads.TenantsResult> {

@@ -68,8 +68,21 @@ export async function start(context: ClientContext, options: StartOptions = {}):
   } else await askAdmin(context, 'hello', {}, { actor: ask.actor }); // planning would have noticed that no worker is there
 
   const planId = frozen?.planId ?? (options.planId as string);
+  const opened = await openRollout(context, ask, { planId, tuning: options.tuning }, frozen);
+  if (!opened.fresh) return { outcome: 'alreadyStarted', rollout: await statusOf(context, opened.rolloutId) };
+  return { outcome: 'started', rollout: await firstStatus(context, opened.rolloutId), ...(frozen ? { plan: frozen } : {}) };
+}
+
+/** Starts the fleet's rollout workflow; one that the same request has started is answered. @throws FLT_ROLLOUT_OPEN */
+export async function openRollout(
+  context: ClientContext,
+  ask: Ask,
+  of: Pick<RolloutInput, 'planId' | 'tuning' | 'rollbackOf'>,
+  frozen: PlanSummary | undefined,
+): Promise<{ readonly rolloutId: string; readonly fresh: boolean }> {
+  const { planId, rollbackOf } = of;
   const rolloutId = freshId('r');
-  const input: RolloutInput = { ...ask, fleet: context.fleet, rolloutId, planId, taskQueue: context.taskQueue, tuning: options.tuning };
+  const input: RolloutInput = { ...ask, fleet: context.fleet, rolloutId, taskQueue: context.taskQueue, ...of };
   try {
     await context.temporal.workflow.start(WORKFLOWS.rollout, {
       workflowId: workflowIds.rollout(context.fleet),
@@ -83,19 +96,22 @@ export async function start(context: ClientContext, options: StartOptions = {}):
         { key: searchAttribute.state, value: 'running' },
       ],
       memo: { rolloutId, planId, requestId: ask.requestId, actor: ask.actor },
-      staticSummary: `rollout ${rolloutId} of ${context.fleet}, asked by ${ask.actor}`,
+      staticSummary: rollbackOf
+        ? `rollout ${rolloutId} takes ${rollbackOf} back, asked by ${ask.actor}`
+        : `rollout ${rolloutId} of ${context.fleet}, asked by ${ask.actor}`,
       staticDetails: staticDetails(ask, rolloutId, planId, frozen),
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw await guarded(context, () => Promise.reject(error));
     const winner = await latestRun(context);
-    if (winner?.requestId === ask.requestId) return { outcome: 'alreadyStarted', rollout: await statusOf(context, winner.rolloutId) };
+    if (winner?.requestId === ask.requestId) return { rolloutId: winner.rolloutId, fresh: false };
     throw winner ? rolloutOpen(winner) : new FlotillaError('FLT_ROLLOUT_OPEN', 'Another rollout of this fleet was just open.');
   }
-  return { outcome: 'started', rollout: await firstStatus(context, rolloutId), ...(frozen ? { plan: frozen } : {}) };
+  return { rolloutId, fresh: true };
 }
 
-async function startedBefore(
+/** The rollout that this request has started. */
+export async function startedBefore(
   context: ClientContext,
   requestId: string,
   latest: RolloutRun | undefined,
@@ -111,7 +127,7 @@ async function statusOf(context: ClientContext, rolloutId: string): Promise<Roll
   return found;
 }
 
-function rolloutOpen(run: RolloutRun): FlotillaError {
+export function rolloutOpen(run: RolloutRun): FlotillaError {
   const { rolloutId, planId, actor } = run;
   return new FlotillaError('FLT_ROLLOUT_OPEN', `Rollout ${rolloutId}, started by ${actor}, is open.`, {
     rolloutId,
@@ -123,7 +139,11 @@ function rolloutOpen(run: RolloutRun): FlotillaError {
 
 async function abortAndDrain(context: ClientContext, open: RolloutRun, ask: Ask, signal: AbortSignal | undefined): Promise<void> {
   if (!ask.reason) throw new FlotillaError('FLT_USAGE', `Replacing the open rollout ${open.rolloutId} aborts it: say why with --reason.`);
-  await steer(context, 'abort', { actor: ask.actor, reason: `replaced: ${ask.reason}`, requestId: `${ask.requestId}-abort` });
+  await steer(context, 'abort', {
+    actor: ask.actor,
+    reason: `replaced: ${ask.reason}`,
+    requestId: `${ask.requestId}-abort-${open.rolloutId}`,
+  });
   await wait(context, { rolloutId: open.rolloutId, untilNeedsPerson: false, ...(signal ? { signal } : {}) });
 }
 
@@ -131,7 +151,7 @@ async function abortAndDrain(context: ClientContext, open: RolloutRun, ask: Ask,
  * The first reading of a rollout that was just started. Waits until the plan is open (a wrong plan id shows here), at most a few seconds:
  * the rollout itself is durable from the moment it was started.
  */
-async function firstStatus(context: ClientContext, rolloutId: string): Promise<RolloutStatus> {
+export async function firstStatus(context: ClientContext, rolloutId: string): Promise<RolloutStatus> {
   const run = await latestRun(context);
   if (run?.rolloutId === rolloutId && run.open) await queryWithin(context, run.handle, QUERIES.progress, 3_000).catch(() => undefined);
   for (let tries = 0; ; tries++) {
@@ -145,7 +165,8 @@ function staticDetails(ask: Ask, rolloutId: string, planId: string, frozen: Plan
   const lines = [
     `**Rollout** ${rolloutId}, **plan** ${planId}, asked by **${escapeMarkdown(ask.actor)}**${ask.reason ? `: ${escapeMarkdown(ask.reason)}` : ''}`,
   ];
-  if (frozen) lines.push('', `${frozen.totals.pending} of ${frozen.totals.tenants} tenants to ${escapeMarkdown(frozen.to)}`);
+  if (frozen?.rollbackOf) lines.push('', `takes ${frozen.rollbackOf.rolloutId} back: ${frozen.totals.tenants} tenants`);
+  else if (frozen) lines.push('', `${frozen.totals.pending} of ${frozen.totals.tenants} tenants to ${escapeMarkdown(frozen.to)}`);
   lines.push('', 'Request Cancellation = abort: tenants in hand finish, nothing is undone. Steer with `flotilla status`.');
   return lines.join('\n');
 }

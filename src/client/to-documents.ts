@@ -1,6 +1,8 @@
 /** Results of the client as `--json` documents. Types come from the schemas; nothing is checked here at run time. */
 
+import { explain } from '../domain/explain.js';
 import type { Finding, PlanSummary } from '../domain/plan.js';
+import type { Reason } from '../domain/rollout/contract.js';
 import { noTotals } from '../domain/tenant.js';
 import type { TendResult } from '../domain/tend.js';
 import type { DocumentKind, DocumentOf } from './documents.js';
@@ -69,14 +71,7 @@ export function rolloutBody(at: RolloutStatus, plan?: PlanSummary): RolloutBody 
     open: at.open,
     needsPerson: at.needsPerson,
     actor: at.actor,
-    reasons: at.reasons.map(({ kind, text, clears, sinceMs, untilMs, host }) => ({
-      kind,
-      text,
-      clears,
-      ...(sinceMs === undefined ? {} : { since: iso(sinceMs) }),
-      ...(untilMs === undefined ? {} : { until: iso(untilMs) }),
-      ...(host === undefined ? {} : { host }),
-    })),
+    reasons: at.reasons.map(toReason),
     totals: at.totals,
     waves: at.waves.map((wave) => {
       const planned = plan?.waves.find(({ index }) => index === wave.index);
@@ -105,12 +100,32 @@ export function rolloutBody(at: RolloutStatus, plan?: PlanSummary): RolloutBody 
     ...(at.findings?.length ? { sweepFindings: findings({ findings: at.findings }) } : {}),
     ...(at.approval ? { approval: { wave: at.approval.wave, digest: at.approval.digest, expiresAt: iso(at.approval.expiresAtMs) } } : {}),
     ...(at.rollback ? { rollback: { ...at.rollback, refused: [...at.rollback.refused], failed: [...at.rollback.failed] } } : {}),
+    ...(at.rollbackOf === undefined ? {} : { rollbackOf: at.rollbackOf }),
     url: at.url,
     ...(at.terminated ? { terminated: true } : {}),
     source: at.source,
     next: [...at.next],
   };
 }
+
+const toReason = ({ kind, text, clears, sinceMs, untilMs, host }: Reason): RolloutBody['reasons'][number] => ({
+  kind,
+  text,
+  clears,
+  ...(sinceMs === undefined ? {} : { since: iso(sinceMs) }),
+  ...(untilMs === undefined ? {} : { until: iso(untilMs) }),
+  ...(host === undefined ? {} : { host }),
+});
+
+/** @param at null: this fleet never had a rollout */
+export const explainBody = (at: RolloutStatus | null): Body<'explain'> => ({
+  ...(at ? { rolloutId: at.rolloutId, planId: at.planId } : {}),
+  state: at?.state ?? null,
+  open: at?.open ?? false,
+  needsPerson: at?.needsPerson ?? false,
+  reasons: (at?.open ? at.reasons : []).map((reason) => ({ ...toReason(reason), sentence: explain(reason) })),
+  next: [...(at?.next ?? [])],
+});
 
 /** In place of a rollout: this fleet never had one, or none was started. */
 export function noRolloutBody(plan?: PlanSummary): RolloutBody {

@@ -28,6 +28,7 @@ export const VERBS = [
     client: 'status',
     via: 'query',
   },
+  { name: 'explain', group: 'Look', summary: 'why the rollout is not moving, and who can change it', client: 'explain', via: 'query' },
   { name: 'history', group: 'Look', summary: 'list past rollouts', client: 'history', via: 'admin' },
   { name: 'audit', group: 'Look', summary: 'who did what, and why', client: 'audit', via: 'admin' },
   {
@@ -51,8 +52,15 @@ export const VERBS = [
   { name: 'resume', group: 'Steer', summary: 'go on after a pause or a halt', client: 'resume', via: 'update' },
   { name: 'approve', group: 'Steer', summary: 'let a wave that waits for approval start', client: 'approve', via: 'update' },
   { name: 'reject', group: 'Steer', summary: 'refuse a wave that waits for approval', client: 'reject', via: 'update' },
-  { name: 'skip', group: 'Steer', summary: 'leave out a tenant, the rest of a wave, or a bake', client: 'skip', via: 'update' },
+  {
+    name: 'skip',
+    group: 'Steer',
+    summary: 'leave out tenants, a host, the rest of a wave, a bake or a gate',
+    client: 'skip',
+    via: 'update',
+  },
   { name: 'retry', group: 'Steer', summary: 'try failed tenants again', client: 'retry', via: 'update' },
+  { name: 'speed', group: 'Steer', summary: 'change how much runs at once, and how much may fail', client: 'speed', via: 'update' },
   { name: 'abort', group: 'Steer', summary: 'end the rollout; nothing is undone', client: 'abort', via: 'update' },
   {
     name: 'rollback',

@@ -199,14 +199,18 @@ export async function unclearTenants(
   );
 }
 
-/** Gives every tenant of the plan its row, so that counts and lists hold all of them from the start. Safe to repeat. */
-export async function openTenants(pool: ControlPool, rolloutId: string, planId: string): Promise<void> {
+/**
+ * Gives every tenant of the plan its row, so that counts and lists hold all of them from the start. Safe to repeat.
+ * @param rollbackOf until they are taken back, its tenants are as ready as that rollout has left them
+ */
+export async function openTenants(pool: ControlPool, rolloutId: string, planId: string, rollbackOf?: string): Promise<void> {
   await ask(
     pool,
     `insert into rollout_tenant (rollout_id, tenant_id, wave, host, state, code, message, ready)
-     select $1, tenant_id, wave, host, state, case when reason like 'FLT\\_%' then reason end, case when reason not like 'FLT\\_%' then reason end, position
-     from plan_tenant where plan_id = $2 on conflict do nothing`,
-    [rolloutId, planId],
+     select $1, p.tenant_id, p.wave, p.host, p.state, case when p.reason like 'FLT\\_%' then p.reason end,
+       case when p.reason not like 'FLT\\_%' then p.reason end, case when $3::text is null then p.position else o.ready end
+     from plan_tenant p left join rollout_tenant o on o.rollout_id = $3 and o.tenant_id = p.tenant_id where p.plan_id = $2 on conflict do nothing`,
+    [rolloutId, planId, rollbackOf ?? null],
   );
 }
 
@@ -219,14 +223,20 @@ export async function withdrawReadiness(pool: ControlPool, rolloutId: string, id
   );
 }
 
-/** These tenants are back where the plan found them. */
-export async function restoreReadiness(pool: ControlPool, rolloutId: string, planId: string, ids: readonly string[]): Promise<void> {
+/** These tenants are back where the plan found them. @param to no further than to this migration, which stays */
+export async function restoreReadiness(
+  pool: ControlPool,
+  rolloutId: string,
+  planId: string,
+  ids: readonly string[],
+  to: string | undefined,
+): Promise<void> {
   if (ids.length === 0) return;
   await ask(
     pool,
-    `update rollout_tenant t set ready = p.position, updated_at = now() from plan_tenant p
+    `update rollout_tenant t set ready = greatest(p.position collate "C", $4), updated_at = now() from plan_tenant p
      where t.rollout_id = $1 and t.tenant_id = any ($3) and p.plan_id = $2 and p.tenant_id = t.tenant_id`,
-    [rolloutId, planId, ids],
+    [rolloutId, planId, ids, to ?? null],
   );
 }
 

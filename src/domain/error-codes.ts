@@ -660,7 +660,7 @@ export const ERROR_CODES = {
     'fails',
     4,
     "The migration's down is not the inverse of its up; it was rolled back.",
-    'Correct the down, or leave the tenant as it is ("flotilla rollback --continue-skipping T"); this cannot be forced.',
+    'Correct the down, or leave the tenant as it is ("flotilla rollback --continue --skip T"); this cannot be forced.',
   ),
   FLT_REVERT_FAILED: row(
     'RollbackError',

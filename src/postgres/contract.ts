@@ -24,9 +24,13 @@ export interface AttemptInput {
   readonly fleet: string;
   readonly tenant: TenantRef;
   readonly direction: 'up' | 'down';
-  /** The plan's migrations, oldest first. up: those not in the history are applied; down: those that this rollout applied are reverted, newest first. */
+  /** The plan's migrations, oldest first. up: those not in the history are applied; down: those that `takesBack` applied are reverted, newest first. */
   readonly migrations: readonly PlannedMigration[];
   readonly rolloutId: string;
+  /** down: the rollout whose work is taken back. @defaultValue rolloutId */
+  readonly takesBack?: string;
+  /** down: this migration stays, with all before it. @defaultValue none does */
+  readonly to?: string;
   /** Commit the fence before anything else. */
   readonly fenceFirst: boolean;
   /** Fingerprint before and after each migration and answer its delta. */

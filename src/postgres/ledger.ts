@@ -116,7 +116,7 @@ export interface Effect extends LedgerRow {
  * What Flotilla did to a migration and what still stands: applied, not reverted since, and in Knex's history too. A person who ran
  * `knex migrate:rollback` has taken it back as truly as we would have.
  */
-export function effectOf(state: TenantState, migration: string): Effect | undefined {
+export function effectOf(state: Pick<TenantState, 'rows' | 'history' | 'copied'>, migration: string): Effect | undefined {
   let effect: Effect | undefined;
   for (const row of state.rows) {
     if (row.kind === 'identity' && effect) effect = { ...effect, foreign: true };

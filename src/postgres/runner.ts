@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorCode } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
+import { takenBack } from '../domain/rollback-plan.js';
 import { CommitUnknown, open, runAndCommit } from './apply.js';
 import { type Attempt, fenced, NotNow, ownsFence, type Recipe, type RunnerOptions, sessionSettings } from './attempt.js';
 import type { AttemptInput, AttemptResult, MigrationRun, TenantSession } from './contract.js';
@@ -188,10 +189,12 @@ const statements = ({ n }: HalfWay): string => (n === 1 ? '1 statement' : `${n} 
 
 async function takeBack(attempt: Attempt, session: TenantSession, runs: MigrationRun[]): Promise<Settled> {
   const { input } = attempt;
+  const { takesBack = input.rolloutId } = input;
+  const migrations = takenBack(input.migrations, input.to);
   for (;;) {
     const state = await open(attempt, session);
-    const ours = input.migrations.filter((migration) => effectOf(state, migration.name)?.rollout === input.rolloutId);
-    const half = halfWay(state, 'up', input.migrations);
+    const ours = migrations.filter((migration) => effectOf(state, migration.name)?.rollout === takesBack);
+    const half = halfWay(state, 'up', migrations);
     if (half)
       throw new FlotillaError(
         'FLT_PARTIAL',

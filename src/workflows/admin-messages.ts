@@ -1,6 +1,7 @@
 /** What each admin verb takes and answers. The client sends these through `adminWorkflow`; `answerAdmin` answers them. Pages hold at most 1,000 rows. */
 
-import type { Finding, PlanTotals } from '../domain/plan.js';
+import type { Finding, PlanSummary, PlanTotals } from '../domain/plan.js';
+import type { RollbackPreview } from '../domain/rollback-preview.js';
 import type { RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
 import type { TenantState, Totals } from '../domain/tenant.js';
 import type { TendResult } from '../domain/tend.js';
@@ -20,8 +21,10 @@ export interface RolloutRecord {
   readonly state: RolloutState;
   readonly actor: string;
   readonly reason?: string;
-  /** Newest migration of its plan. */
+  /** Newest migration of its plan; of a rollback the one that stays, or empty. */
   readonly to: string;
+  /** The closed rollout that it took back. */
+  readonly rollbackOf?: string;
   readonly startedAt: string;
   readonly finishedAt?: string;
   readonly totals: Totals;
@@ -88,6 +91,10 @@ export interface AdminArgs {
   retry: ParkedArgs;
   skip: ParkedArgs;
   rollback: ParkedArgs & { readonly force?: boolean };
+  /** Freezes the plan that takes a closed rollout back, under the given id. */
+  planRollback: RollbackScope & { readonly planId: string; readonly force: boolean };
+  /** Says what a rollback would do, tenant by tenant; changes nothing. */
+  previewRollback: RollbackScope;
   /** Accepts the file of a migration (without extension) as it now stands. */
   repair: Expecting & { readonly migration: string };
   /** Marks tenants without a history as standing at a migration. @defaultValue migration: the newest file */
@@ -101,6 +108,16 @@ export interface AdminArgs {
   pin: { readonly tenants?: readonly string[]; readonly untilMs?: number };
   unpin: { readonly tenants: readonly string[] };
   migrate: Expecting & { readonly tenant: string; readonly force: boolean };
+}
+
+/** What a rollback takes back: all that the rollout moved, or less. */
+export interface RollbackScope {
+  readonly rolloutId: string;
+  /** This migration stays, with all before it. */
+  readonly to?: string;
+  readonly tenants?: readonly string[];
+  /** Name of a wave. */
+  readonly wave?: string;
 }
 
 /** Neither: every tenant of the fleet. */
@@ -138,6 +155,8 @@ export interface AdminAnswers {
   retry: ParkedAnswer;
   skip: ParkedAnswer;
   rollback: ParkedAnswer;
+  planRollback: PlanSummary;
+  previewRollback: RollbackPreview;
   repair: RepairAnswer;
   baseline: TendResult & { readonly migration: string; readonly dryRun: boolean };
   adopt: TendResult;

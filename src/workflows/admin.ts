@@ -5,6 +5,7 @@ import type { AdminAnswers, AdminArgs } from './admin-messages.js';
 import type { AdminInput } from './messages.js';
 import { migrate } from './migrate.js';
 import { pin } from './pin.js';
+import { previewRollback } from './preview-rollback.js';
 import { refresh } from './refresh.js';
 import { repair } from './repair.js';
 import { baseline, tend } from './tend.js';
@@ -14,6 +15,8 @@ export async function adminWorkflow(input: AdminInput): Promise<unknown> {
   switch (input.verb) {
     case 'doctor':
       return doctor(input);
+    case 'previewRollback':
+      return previewRollback(input, args<'previewRollback'>());
     case 'repair':
       return repair(input, args<'repair'>());
     case 'baseline':

@@ -137,6 +137,8 @@ export const ADMIN_VERBS = [
   'retry',
   'skip',
   'rollback',
+  'planRollback',
+  'previewRollback',
   'repair',
   'baseline',
   'adopt',

@@ -301,6 +301,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
       if (book.desired === 'abort' || !(await runDown(wave))) break;
       await dismissReturned(wave);
     }
+    if (input.rollbackOf !== undefined) await control.settleClosed({ fleet: input.fleet, rolloutId: input.rolloutId });
     book.order = undefined;
     book.rolledBack(halted, Date.now());
   }

@@ -138,7 +138,10 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       // Without a deadline no timer: it would cost two events at every wake
       await (due === undefined ? condition(() => changes !== before) : condition(() => changes !== before, due));
     }
-    if (book.halt) cut();
+    if (book.halt) {
+      cut();
+      if (book.inFlight() > 0) tellNews();
+    }
     await condition(() => book.inFlight() === 0 && book.hosts.every((host) => !host.loading));
     if (broken) throw broken;
     if (draining) await settleOutbox();
@@ -190,7 +193,6 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
           fleet: input.fleet,
           planId: input.planId,
           rolloutId: input.rolloutId,
-          ...(input.rollbackOf === undefined ? {} : { rollbackOf: input.rollbackOf }),
           wave: wave.index,
           host: host.host,
           direction,
@@ -480,6 +482,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       ...(files ? { filesSinceMs: files.sinceMs, filesText: files.text } : {}),
       // While nothing is known of the windows yet, nothing is said of them
       ...(waiting > 0 && !asking && book.stuck(now) ? { window: { waiting, ...(opensAtMs === undefined ? {} : { opensAtMs }) } } : {}),
+      ...(book.halt ? { halt: book.halt } : {}),
       drained: desired === 'pause' && book.inFlight() === 0,
       // Other files alone are no reason yet
       stuck: !asking && book.left() && book.stuck(now) && (files !== undefined || book.hosts.every((host) => !host.files)),

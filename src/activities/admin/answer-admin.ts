@@ -8,6 +8,7 @@ import type { ActivityDeps } from '../deps.js';
 import { checkControl } from './check-control.js';
 import { holdFleet } from './hold-fleet.js';
 import { pinTenants, unpinTenants } from './hold-tenants.js';
+import { planRollback } from './plan-rollback.js';
 import { readReady } from './read-ready.js';
 import { readAudit, readHistory, readRollout } from './read-rollouts.js';
 import { readTenant } from './read-tenant.js';
@@ -20,7 +21,7 @@ export interface AdminContext extends Ask {
 }
 
 /** Verbs that one activity answers; the others are stories of their own in `workflows/`. */
-type Answered = Exclude<AdminVerb, 'repair' | 'migrate' | TendVerb>;
+type Answered = Exclude<AdminVerb, 'repair' | 'migrate' | 'previewRollback' | TendVerb>;
 
 type Answerers = { readonly [V in Answered]: (deps: ActivityDeps, context: AdminContext, args: AdminArgs[V]) => Promise<AdminAnswers[V]> };
 
@@ -38,6 +39,7 @@ const ANSWERERS: Answerers = {
   tenant: readTenant,
   retry: (deps, context, args) => steerParked(deps, context, 'retry', args),
   skip: (deps, context, args) => steerParked(deps, context, 'skip', args),
+  planRollback,
   rollback: (deps, context, args) => steerParked(deps, context, 'rollback', args),
   freeze: holdFleet,
   pin: pinTenants,

@@ -58,6 +58,7 @@ export async function readRollout(
 async function toRecord(deps: ActivityDeps, row: RolloutRow): Promise<RolloutRecord> {
   // The workflow's own count when there is one; the rows of the tenants for a rollout that was terminated before it reported
   const totals = row.report?.totals ?? { ...noTotals(), ...(await countStates(deps.control, row.id)) };
+  const plan = await loadSummary(deps.control, row.planId);
   return {
     rolloutId: row.id,
     planId: row.planId,
@@ -65,7 +66,8 @@ async function toRecord(deps: ActivityDeps, row: RolloutRow): Promise<RolloutRec
     state: row.state,
     actor: row.actor,
     ...(row.reason === null ? {} : { reason: row.reason }),
-    to: row.rebuiltTo ?? (await loadSummary(deps.control, row.planId))?.to ?? '',
+    to: row.rebuiltTo ?? plan?.to ?? '',
+    ...(plan?.rollbackOf ? { rollbackOf: plan.rollbackOf.rolloutId } : {}),
     startedAt: row.startedAt.toISOString(),
     ...(row.finishedAt === null ? {} : { finishedAt: row.finishedAt.toISOString() }),
     totals,

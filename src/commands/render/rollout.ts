@@ -1,6 +1,7 @@
 /** Where a rollout stands, on one screen: names before numbers, the reason beside the state, the next command to type. */
 
 import type { RolloutStatus } from '../../client/rollout-status.js';
+import { explain } from '../../domain/explain.js';
 import { isFinal, type WaveProgress } from '../../domain/rollout/contract.js';
 import { countTotals, TENANT_STATES, type Totals, unresolved } from '../../domain/tenant.js';
 import { clip, duration, moment, number, plural, wrap } from './format.js';
@@ -136,6 +137,16 @@ function renderReasons(at: RolloutStatus, { width, colors }: Style): string {
     return `  ${reason.kind.padEnd(10)} ${wrap(`${reason.text}${clears}`, width - 13, ' '.repeat(13))}`;
   });
   return [colors.bold('WHY'), ...rows].join('\n');
+}
+
+/** @param at null: this fleet never had a rollout */
+export function renderExplain(at: RolloutStatus | null, style: Style): string {
+  if (!at) return 'This fleet never had a rollout. Begin with "flotilla plan".\n';
+  const parts = [headline(at, style)];
+  if (at.open && at.reasons.length) parts.push(at.reasons.map((reason) => wrap(explain(reason), style.width, '  ')).join('\n'));
+  else if (at.open) parts.push('Nothing holds it up.');
+  if (at.next.length) parts.push(renderNext(at, style));
+  return `${parts.join('\n\n')}\n`;
 }
 
 function renderRollback({ rollback }: RolloutStatus, { width, colors }: Style): string | undefined {

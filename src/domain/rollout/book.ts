@@ -492,7 +492,7 @@ export class RolloutBook {
     if (this.isBack()) return 'rolledBack';
     if (this.phase === 'rollingBack' || this.phase === 'rollbackFailed') return this.phase;
     if (this.halt) return this.open ? 'draining' : 'halted';
-    if (this.desired === 'abort' || this.orders.halting() || (this.order && this.open)) return 'draining';
+    if (this.desired === 'abort' || this.orders.halting() || this.news?.halt || (this.order && this.open)) return 'draining';
     // Nothing holds a rollback that was ordered
     if (this.held() && !this.order) return this.open && !this.news?.drained ? 'draining' : 'paused';
     if (this.open && this.news?.stuck) return 'paused';

@@ -3,6 +3,7 @@
 import type { AbortAsk, ApproveAsk, Ask, ResumeAsk, RetryAsk, RollbackAsk, RolloutVerb, SkipAsk, SpeedAsk } from '../asks.js';
 import type { ErrorCode } from '../error-codes.js';
 import { FlotillaError } from '../errors.js';
+import { refuseTo } from '../rollback-plan.js';
 import { noTotals, unresolved } from '../tenant.js';
 import { exceeded } from '../wave/failure-budget.js';
 import type { RolloutBook } from './book.js';
@@ -52,6 +53,9 @@ const pause: Verb = {
 const resume: Verb = {
   refuse(book, ask) {
     const { acceptFailures } = ask as ResumeAsk;
+    const { rollbackOf } = book.input;
+    if (book.halt && rollbackOf !== undefined)
+      refuse(`This rollout takes ${rollbackOf} back: roll back again, by force or leaving tenants out, or abort.`);
     if (book.phase === 'rollbackFailed') refuse('Some tenants could not be returned: roll back again, leave them out, or abort.');
     if (!book.halt) {
       if (book.pauses.size > 0) return;
@@ -80,8 +84,11 @@ const resume: Verb = {
     const wave = book.nextWave();
     if (wave && acceptFailures !== undefined) wave.maxFailures = Math.max(wave.maxFailures, acceptFailures);
     if (book.maxFailures !== undefined && acceptFailures !== undefined) book.maxFailures = Math.max(book.maxFailures, acceptFailures);
-    book.rollback = undefined;
-    for (const it of book.waves) if (it.down) again(it);
+    // While it is still rolling back there is nothing to begin anew
+    if (book.phase !== 'rollingBack') {
+      book.rollback = undefined;
+      for (const it of book.waves) if (it.down) again(it);
+    }
     if (wave && book.halt?.code === 'FLT_APPROVAL_EXPIRED') wave.approved = false;
     if (wave?.carry && book.halt?.code === 'FLT_DEADLINE') wave.carry = { ...wave.carry, movingMs: 0 };
     book.halt = undefined;
@@ -150,7 +157,7 @@ const skip: Verb = {
   refuse(book, ask) {
     const { tenants, host, wave, bake, gate } = ask as SkipAsk;
     if (book.phase === 'rollingBack')
-      refuse('The rollout is rolling back: a tenant that cannot be returned is left out afterwards, with rollback --continue-skipping.');
+      refuse('The rollout is rolling back: a tenant that cannot be returned is left out afterwards, with rollback --continue --skip.');
     if (book.halt && (wave || bake || host || gate)) refuse('While halted only tenants can be skipped.');
     if (wave && !book.waves.some((it) => it.plan.name === wave && (it.state === 'waiting' || it.state === 'running')))
       refuse(`There is no wave "${wave}" to skip.`);
@@ -191,6 +198,7 @@ function skipWave(book: RolloutBook, name: string): Taken {
 const retry: Verb = {
   refuse(book, ask) {
     const { tenants, error, host, failed, unfinished } = ask as RetryAsk;
+    if (book.input.rollbackOf !== undefined) refuse('This rollout brings nobody up: a tenant that is not back is tried again by rollback.');
     if (!tenants?.length && !error && !host && !failed && !unfinished) refuse('Name tenants, an error, a host, or all that failed.');
     if (!book.open && !unfinished && !anybodyHeld(book, tenants))
       refuse(
@@ -254,10 +262,7 @@ const rollback: Verb = {
     if (!wave && !tenants?.length && !book.waves.some((it) => it.carry || it.lost) && !book.open) refuse('Nothing has run yet.');
     if (to === undefined) return;
     if (tenants?.length) refuse('A rollback to a migration is for waves or all: leave the tenants or the migration out.', 'FLT_USAGE');
-    const { migrations } = book.plan!.summary;
-    if (!migrations.some(({ name }) => name === to))
-      refuse(`"${to}" is none of this rollout's migrations: ${migrations.map(({ name }) => name).join(', ')}.`, 'FLT_UNKNOWN_MIGRATION');
-    if (migrations.at(-1)?.name === to) refuse(`"${to}" is the newest: nothing would be taken back.`);
+    refuseTo(book.plan!.summary.migrations, to);
   },
   apply(book, ask) {
     const { force = false, wave, tenants, to, continueSkipping = [] } = ask as RollbackAsk;
@@ -278,7 +283,7 @@ const rollback: Verb = {
   },
 };
 
-/** `rollback --continue-skipping`: the tenant stays as it is. */
+/** `rollback --continue --skip`: the tenant stays as it is. */
 function leaveAsItIs(book: RolloutBook, id: string): void {
   for (const wave of book.waves) {
     const trouble = wave.carry?.troubled[id];

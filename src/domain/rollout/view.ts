@@ -28,6 +28,7 @@ export function reasonsOf(book: RolloutBook): Reason[] {
     void reasons.push({ kind, text, clears: 'itself', ...more });
 
   if (halt) person(KINDS_OF_HALT[halt.code] ?? 'operator', halt.text, { sinceMs: halt.atMs });
+  else if (news?.halt) person(KINDS_OF_HALT[news.halt.code] ?? 'operator', news.halt.text);
   for (const [kind, { text, sinceMs }] of book.pauses) person(kind, text, { sinceMs });
   for (const refused of book.rollback?.refused ?? []) person('rollback', `not rolled back: ${refused.migration}: ${refused.why}`);
   if (book.phase === 'rollbackFailed') person('rollback', `${book.rollback?.failed.length ?? 0} tenants could not be returned`);

@@ -106,13 +106,14 @@ export class WaveBook {
 
   // ── What is said to it ────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The next dispatch goes by them; more unresolved failures than they allow halt at once. */
+  /** The next dispatch goes by them: a host that was as fast as it might be goes to the new limit at once. More unresolved failures than they allow halt at once. */
   setLimits(limits: WaveLimits): void {
     this.limits = limits;
     for (const host of this.hosts) {
+      const wasFastest = host.pace === undefined && host.speed.now >= host.window;
       const planned = this.#input.wave.hosts.find((it) => it.host === host.host)?.window ?? host.window;
       host.window = limits.perHost === undefined ? planned : Math.min(limits.perHost, host.limit);
-      if (host.speed.now > host.window) host.speed = { now: host.window, successes: 0 };
+      if (wasFastest || host.speed.now > host.window) host.speed = { now: host.window, successes: 0 };
     }
     this.judge();
   }
@@ -473,6 +474,8 @@ export class WaveBook {
     if (trouble?.partial)
       this.#notReturned(host, id, trouble.code, `${id}: a migration outside a transaction stopped half-way; what it did stays.`);
     else if (trouble?.state === 'rollbackFailed') this.#returned(id);
+    // Of a closed rollout nothing else is known of it: its ledger says that it is back already
+    else if (this.#input.rollbackOf !== undefined) this.#move('pending', 'upToDate');
   }
 
   #notReturned(host: string, id: string, code: string, message: string): void {

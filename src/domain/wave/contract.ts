@@ -152,6 +152,8 @@ export interface WaveNews {
   readonly window?: { readonly waiting: number; readonly opensAtMs?: number };
   /** Nothing of the wave can run now. */
   readonly stuck: boolean;
+  /** It will end halted, once nothing is in hand any more. */
+  readonly halt?: Halt;
   /** Told to pause, and nothing is in hand any more. */
   readonly drained: boolean;
   /** No tenant has settled for longer than `deadlines.progress`. */

@@ -1,17 +1,27 @@
 import { expect, it } from 'vitest';
 import { needsPerson, nextCommands, shellWord } from '../../../src/client/next-commands.js';
-import { ROLLOUT_STATES } from '../../../src/domain/rollout/contract.js';
+import { type Reason, ROLLOUT_STATES } from '../../../src/domain/rollout/contract.js';
 import { fullProgram } from '../commands/full-program.js';
 import { sampleProgress, totals } from './samples.js';
 
 const approval = { wave: "50% it's", digest: '7f3a91c2d4e5f60718293a4b5c6d7e8f', expiresAtMs: 1 };
 const commands = (more: Parameters<typeof sampleProgress>[0]) => nextCommands(sampleProgress(more)).map((it) => it.command);
 
+const person = (kind: Reason['kind']): Reason => ({ kind, text: '', clears: 'person' });
+const itself = (kind: Reason['kind'], host?: string): Reason => ({ kind, text: '', clears: 'itself', ...(host ? { host } : {}) });
+const silentGate = { passing: 3, others: [{ gate: 'error rate', verdict: 'error', sinceMs: 1 }] } as const;
+
 it('only proposes commands that the command line takes', async () => {
   const program = await fullProgram();
   const rollback = { scope: 'wave', automatic: true, refused: [], failed: [{ tenant: "o'hara inc", code: 'FLT_REVERT_INEXACT' }] } as const;
-  for (const state of ROLLOUT_STATES)
-    for (const { command } of nextCommands(sampleProgress({ state, approval, rollback }))) {
+  const reasons = [person('gate'), person('progress'), person('canary'), itself('host', 'pg eu 1')];
+  const situations = ROLLOUT_STATES.flatMap((state) => [
+    { state, approval, rollback },
+    { state, reasons, gates: silentGate },
+    { state, rollbackOf: 'r-1' },
+  ]);
+  for (const situation of situations)
+    for (const { command } of nextCommands(sampleProgress(situation))) {
       const [flotilla, verb, ...args] = shellSplit(command);
       expect(flotilla).toBe('flotilla');
       const target = program.commands.find((it) => it.name() === verb);
@@ -48,6 +58,7 @@ it('proposes to look, retry, go on, roll back or abort after a halt', () => {
     'flotilla retry --error FLT_UNIQUE_VIOLATION',
     'flotilla resume --accept-failures 2',
     "flotilla rollback --reason '…'",
+    'flotilla rollback --dry-run',
     "flotilla abort --reason '…'",
   ]);
 });
@@ -64,6 +75,47 @@ it('proposes a forced rollback where the rules refused it', () => {
 
 it('proposes no rollback when nothing was moved', () => {
   expect(commands({ state: 'halted', totals: totals({ failed: 1, pending: 9 }) }).join()).not.toContain('rollback');
+});
+
+it.each<[string, Parameters<typeof sampleProgress>[0], string[], RegExp | undefined]>([
+  [
+    'a gate that says nothing',
+    { state: 'paused', reasons: [person('gate')], gates: silentGate },
+    ['flotilla resume', "flotilla skip --gate 'error rate' --reason '…'"],
+    undefined,
+  ],
+  ['canaries that are no evidence', { state: 'paused', reasons: [person('canary')] }, ['flotilla resume'], undefined],
+  ['a closed window', { state: 'paused', reasons: [itself('window')] }, ['flotilla status --watch'], /resume/],
+  ['a fleet that somebody froze', { state: 'paused', reasons: [person('freeze')] }, ["flotilla freeze --lift --reason '…'"], /resume/],
+  ['a silent host', { state: 'paused', reasons: [itself('host', 'eu-2')] }, ["flotilla skip --host eu-2 --reason '…'"], /resume/],
+  ['a gate that failed', { state: 'halted', reasons: [person('gate')] }, ['flotilla resume'], /accept-failures/],
+  ['a deadline', { state: 'halted', reasons: [person('deadline')] }, ['flotilla resume'], /accept-failures/],
+  ['an approval that expired', { state: 'halted', reasons: [person('approval')] }, ['flotilla resume'], /accept-failures/],
+  [
+    'the same error again and again',
+    { state: 'halted', reasons: [person('sameError')] },
+    ['flotilla resume', 'flotilla retry --error FLT_UNIQUE_VIOLATION'],
+    /accept-failures/,
+  ],
+  [
+    'nobody who settles',
+    { state: 'running', reasons: [person('progress')] },
+    ['flotilla status --tenants running', "flotilla abort --in-flight cancel --reason '…'"],
+    undefined,
+  ],
+  ['a rollback that runs', { state: 'rollingBack' }, ["flotilla abort --confirm --reason '…'"], /pause/],
+  [
+    'a rollback of a closed rollout that was refused',
+    { state: 'halted', rollbackOf: 'r-1' },
+    ["flotilla rollback --force --reason '…'"],
+    /resume|retry/,
+  ],
+  ['a rollout that is over', { state: 'aborted' }, ["flotilla rollback r-01k9q7 --reason '…'", 'flotilla start'], undefined],
+  ['a rollback that was stopped', { state: 'aborted', rollbackOf: 'r-1' }, ["flotilla rollback r-1 --reason '…'"], /start/],
+])('proposes what fits %s', (_what, situation, wanted, unwanted) => {
+  const proposed = commands(situation);
+  for (const command of wanted) expect(proposed).toContain(command);
+  if (unwanted) expect(proposed.join('\n')).not.toMatch(unwanted);
 });
 
 it('names the wave and the digest to approve, quoted for a shell', () => {

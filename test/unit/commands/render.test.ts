@@ -119,6 +119,7 @@ it('shows why a rollout halted, why it was not rolled back, and what to type', (
       flotilla retry --error FLT_UNIQUE_VIOLATION  after the cause is mended; one tenant is tried first
       flotilla resume --accept-failures 2          go on; the failed ones stay parked
       flotilla rollback --force --reason '…'       return what can be returned, accepting the loss
+      flotilla rollback --dry-run                  what would come back, and what is refused
       flotilla abort --reason '…'                  stop here; nothing is undone
     "
   `);
@@ -137,7 +138,8 @@ it('shows how a rollout ended', () => {
     applied 3,908   up to date 88   skipped 4   2.4 tenants/s
 
     NEXT
-      flotilla history  see past rollouts
+      flotilla history                         see past rollouts
+      flotilla rollback r-01k9q7 --reason '…'  a new rollout returns the tenants to where this one found them
     "
   `);
 });
