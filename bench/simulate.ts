@@ -5,7 +5,6 @@
 
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import Table from 'cli-table3';
 import type { Activities } from '../src/activities/contract.js';
@@ -16,6 +15,7 @@ import type { PlannedWave, RolloutPlan } from '../src/domain/plan.js';
 import { resolveStrategy } from '../src/domain/resolve-strategy.js';
 import type { RolloutReport } from '../src/domain/rollout/contract.js';
 import type { RolloutInput } from '../src/workflows/messages.js';
+import { type Weight, weigh } from '../test/support/weigh.js';
 import type { Bench, Measure } from './measure.js';
 
 const HOSTS = Array.from({ length: 20 }, (_, i) => `host-${String(i).padStart(2, '0')}`);
@@ -25,13 +25,10 @@ const MOST_EVENTS = 10_000;
 const MOST_PAYLOAD = 256 * 1024;
 const MOST_PROGRESS = 50 * 1024;
 
-interface Figures {
+interface Figures extends Weight {
   readonly tenants: number;
   readonly seconds: number;
   readonly failed: number;
-  readonly workflows: number;
-  readonly mostEvents: number;
-  readonly largestPayload: number;
   readonly largestProgress: number;
 }
 
@@ -94,26 +91,13 @@ async function run(address: string, tenants: number): Promise<Figures> {
     await watching;
     const failed = report.totals.parked + report.totals.failed;
     if (report.totals.applied + failed !== tenants) throw new Error(`tenants were lost: ${JSON.stringify(report.totals)}`);
-    return { tenants, seconds, failed, largestProgress, ...(await weigh(client, fleet)) };
+    return { tenants, seconds, failed, largestProgress, ...(await weigh(client, `TaskQueue = "${fleet}"`)) };
   } finally {
     for (const worker of workers) worker.shutdown();
     await Promise.all(running);
     await connection.close();
     for (const it of connections) await it.close();
   }
-}
-
-/** Events of each run of each workflow, and the largest payload in any of them. */
-async function weigh(client: Client, fleet: string): Promise<Pick<Figures, 'workflows' | 'mostEvents' | 'largestPayload'>> {
-  let [workflows, mostEvents, largestPayload] = [0, 0, 0];
-  for await (const { workflowId, runId } of client.workflow.list({ query: `TaskQueue = "${fleet}"` })) {
-    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    workflows++;
-    mostEvents = Math.max(mostEvents, history.events?.length ?? 0);
-    for (const [, data] of historyToJSON(history).matchAll(/"data": ?"([^"]+)"/g))
-      largestPayload = Math.max(largestPayload, (data!.length * 3) / 4);
-  }
-  return { workflows, mostEvents, largestPayload };
 }
 
 function planFor(fleet: string, tenants: number): RolloutPlan {
