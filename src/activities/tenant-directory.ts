@@ -39,30 +39,37 @@ export function createTenantDirectory({ fleet, hosts }: { readonly fleet: Fleet;
     );
   };
   const naming = sources.filter(({ source }) => namesHosts(source));
-  let known: Promise<ReadonlyMap<string, TenantRef>> = Promise.resolve(new Map());
+  let known: Promise<ReadonlyMap<string, TenantRef>> = Promise.resolve(new Map<string, TenantRef>());
   let asOfMs = Number.NEGATIVE_INFINITY;
   // Not compared with our own clock: whoever asks may have another
   let readForMs = Number.NEGATIVE_INFINITY;
+
+  /** Answers what they say now. A source that is silent for a moment has said something `before`. */
+  const refresh = (before: ReadonlyMap<string, TenantRef>): Promise<ReadonlyMap<string, TenantRef>> => {
+    asOfMs = Date.now();
+    const now = read(naming);
+    known = now.catch(() => before);
+    return now;
+  };
 
   return {
     async lookUp(id, newerThanMs) {
       if (naming.length === 0) return undefined;
       const outdated = newerThanMs > readForMs;
       if (outdated || Date.now() - asOfMs > FRESH_MS) {
-        asOfMs = Date.now();
         readForMs = Math.max(readForMs, newerThanMs);
-        const before = outdated ? new Map<string, TenantRef>() : known;
-        // A source that is silent for a moment has said something before
-        known = read(naming).catch(() => before);
+        refresh(outdated ? new Map() : await known).catch(() => undefined);
       }
       return (await known).get(id);
     },
     async search(tenant) {
       // A worker reaches the hosts of its cell
       const near = hostsOfCell(fleet, fleet.hosts[tenant.host]?.cell ?? DEFAULT_CELL);
-      const mayName = sources.filter(({ source }) => namesHosts(source) || near.includes(hostOfSource(source)!));
+      const others = sources.filter(({ source }) => !namesHosts(source) && near.includes(hostOfSource(source)!));
       try {
-        const found = (await read(mayName)).get(tenant.id);
+        // From here on whoever looks up hears the same
+        const [named, seen] = await Promise.all([refresh(new Map()), read(others)]);
+        const found = named.get(tenant.id) ?? seen.get(tenant.id);
         return found === undefined || found.lifecycle === 'deleted' ? 'gone' : found;
       } catch {
         return undefined;
