@@ -15,7 +15,7 @@ export type Whereabouts = { readonly here: TenantRef } | { readonly elsewhere: O
 /** Before its turn: as the plan says, unless a source that names hosts says something newer. */
 export async function whereaboutsOf(deps: ActivityDeps, input: MigrateTenantsInput, tenant: TenantRef): Promise<Whereabouts> {
   const { createdAt } = await deps.plans.summary(input.planId);
-  const now = await deps.directory.lookUp(tenant.id, Date.parse(createdAt));
+  const now = await deps.directory.lookUp(tenant, Date.parse(createdAt));
   if (now === undefined) return tenant.host === input.host ? { here: tenant } : movedTo(deps, tenant);
   return follow(deps, input, tenant, now);
 }
