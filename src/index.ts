@@ -4,6 +4,8 @@ export type { ConnectOptions } from './client/connect.js';
 export type { AskOptions } from './client/context.js';
 export type { DoctorOptions, DoctorResult } from './client/doctor.js';
 export { FlotillaClient } from './client/flotilla-client.js';
+export type { FreezeOptions, FreezeResult, PinOptions, PinResult, UnpinOptions } from './client/holds.js';
+export type { MigrateTenantOptions, MigrateTenantResult } from './client/migrate-tenant.js';
 export type { NextCommand } from './client/next-commands.js';
 export type { PlanOptions } from './client/plan.js';
 export type { PreviewOptions } from './client/preview-rollback.js';

@@ -18,7 +18,7 @@ import { hostTrouble } from './host-trouble.js';
 import { ListOutcomes } from './list-outcomes.js';
 import { fileDifference } from './plan-files.js';
 import { startTenantTime } from './tenant-time.js';
-import { searchFor, type Whereabouts, whereaboutsOf } from './whereabouts.js';
+import { hasVanished, searchFor, type Whereabouts, whereaboutsOf } from './whereabouts.js';
 
 /** What the heartbeat says of the tenant in hand, as an operator reads it in the Temporal UI. */
 interface InHand {
@@ -124,7 +124,7 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
       why = { filesDiffer: await differs(result.message ?? 'its files have changed') };
       break;
     }
-    const found = result.code === 'FLT_SCHEMA_MISSING' ? await searchFor(deps, input, tenant) : undefined;
+    const found = (await hasVanished(deps, tenant, result)) ? await searchFor(deps, input, tenant) : undefined;
     if (found && 'elsewhere' in found) {
       tellApart(planned, found);
       continue;

@@ -1,9 +1,11 @@
 /** Where a tenant of a list is now: on this host, elsewhere, gone, or not to be touched. */
 
 import { setPlace } from '../control/plan-tenants.js';
+import { FlotillaError } from '../domain/errors.js';
 import type { TenantException } from '../domain/outcome.js';
 import type { TenantRef } from '../domain/tenant.js';
 import { HOST_CONCURRENCY } from '../domain/wave-plan.js';
+import type { AttemptResult } from '../postgres/contract.js';
 import type { MigrateTenantsInput } from './contract.js';
 import { type ActivityDeps, DEFAULT_CELL } from './deps.js';
 import { samePlace } from './tenant-directory.js';
@@ -13,9 +15,23 @@ export type Whereabouts = { readonly here: TenantRef } | { readonly elsewhere: O
 /** Before its turn: as the plan says, unless a source that names hosts says something newer. */
 export async function whereaboutsOf(deps: ActivityDeps, input: MigrateTenantsInput, tenant: TenantRef): Promise<Whereabouts> {
   const { createdAt } = await deps.plans.summary(input.planId);
-  const now = await deps.directory.lookUp(tenant.id, Date.parse(createdAt));
+  const now = await deps.directory.lookUp(tenant, Date.parse(createdAt));
   if (now === undefined) return tenant.host === input.host ? { here: tenant } : movedTo(deps, tenant);
   return follow(deps, input, tenant, now);
+}
+
+/** Whether a tenant that went wrong went because its schema, or its database, is not there any more. */
+export async function hasVanished({ hosts }: ActivityDeps, tenant: TenantRef, { outcome, code }: AttemptResult): Promise<boolean> {
+  if (code === 'FLT_SCHEMA_MISSING') return true;
+  if (!['failed', 'rollbackFailed', 'unknown'].includes(outcome)) return false;
+  try {
+    const found = await hosts.withTenant(tenant, ({ client }) =>
+      client.query<{ there: boolean }>(`select exists (select from pg_namespace where nspname = $1) there`, [tenant.schema ?? 'public']),
+    );
+    return found.rows[0]?.there === false;
+  } catch (error) {
+    return error instanceof FlotillaError && error.code === 'FLT_SCHEMA_MISSING'; // what else is wrong has been said
+  }
 }
 
 /** After its schema was not found there. Undefined: it should have been, or nobody can tell. */

@@ -5,6 +5,7 @@ import { explain } from '../../domain/explain.js';
 import { isFinal, type WaveProgress } from '../../domain/rollout/contract.js';
 import { countTotals, TENANT_STATES, type Totals, unresolved } from '../../domain/tenant.js';
 import { clip, duration, moment, number, plural, wrap } from './format.js';
+import { renderFindings } from './plan.js';
 import type { Style } from './style.js';
 import { table } from './table.js';
 
@@ -48,6 +49,7 @@ export function renderRollout(at: RolloutStatus, style: Style): string {
   const rollback = renderRollback(at, style);
   if (rollback) parts.push(rollback);
   if (at.failures.length) parts.push(unresolved(at.totals) > 0 ? renderFailures(at, style) : renderResolved(at, style));
+  if (at.findings?.length) parts.push(renderFindings(at.findings, style));
   if (at.approval)
     parts.push(
       `${style.colors.bold('APPROVAL')}  wave "${at.approval.wave}", digest ${at.approval.digest.slice(0, 12)}, until ${moment(at.approval.expiresAtMs)}`,

@@ -31,8 +31,11 @@ export function durationFlag(text: string): number {
 
 /** `"2h"` from now, or `"2026-12-01T06:00:00Z"` */
 export function untilFlag(text: string): Date {
-  const fromNow = ms(text as ms.StringValue);
-  const at = typeof fromNow === 'number' ? Date.now() + fromNow : /T.*(Z|[+-]\d\d:?\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  const at = /T.*(Z|[+-]\d\d:?\d\d)$/.test(text)
+    ? Date.parse(text)
+    : /[a-z]$/i.test(text)
+      ? Date.now() + Number(ms(text as ms.StringValue))
+      : Number.NaN;
   if (Number.isNaN(at))
     throw new InvalidArgumentError('expected a duration such as "2h", or a time with its zone such as "2026-12-01T06:00:00Z"');
   return new Date(at);
