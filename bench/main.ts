@@ -7,9 +7,10 @@ import { memory } from './memory.js';
 import { noop } from './noop.js';
 import { resume } from './resume.js';
 import { rollout } from './rollout.js';
+import { simulate } from './simulate.js';
 import { start } from './start.js';
 
-const benches: Record<string, Bench> = { rollout, guard, noop, memory, resume, start };
+const benches: Record<string, Bench> = { rollout, guard, noop, memory, resume, start, simulate };
 
 const positive = (text: string) => {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('expected a positive integer');

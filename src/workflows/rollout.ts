@@ -88,8 +88,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
       else if (next) await advance(next);
       else if (book.wantsSweep()) await sweep(input, book);
       else break;
-      if (book.phase === 'running' && !book.halt && book.rollback && book.rollback.scope === 'rollout' && book.allBack())
-        return finish('rolledBack');
+      if (book.isBack()) return finish('rolledBack');
     }
     return finish(book.unresolved() > 0 ? 'completedWithFailures' : 'succeeded');
   }

@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { afterEach, expect, it } from 'vitest';
-import { createFleet, type FleetFixture, type FleetOptions, query, until } from '../support/fleet.js';
+import { afterEach, expect, inject, it } from 'vitest';
+import { startTemporal } from '../../src/dev/temporal-server.js';
+import { FlotillaClient } from '../../src/index.js';
+import { createFleet, createFleetOn, type FleetFixture, type FleetOptions, query, until } from '../support/fleet.js';
 import { createNotes, slow, waitsAtGate } from '../support/migration-sources.js';
 
 const open: FleetFixture[] = [];
@@ -195,4 +200,47 @@ it('only detaches on Ctrl-C while waiting: exit 130, the rollout goes on', async
   const end = await fleet.cli(['wait', '--json']);
   expect(end.code).toBe(0);
   expect(end.json.totals.applied).toBe(12);
+});
+
+it('[S35] goes on with the same members when the Temporal server is killed with -9 and started again on the same file, with lists and a pause on the way', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'flotilla-temporal-'));
+  const options = { headless: true, path: process.env.PATH ?? '', dbFile: join(folder, 'temporal.db') };
+  let server = await startTemporal(options);
+  try {
+    const schemas = tenants(60);
+    const fleet = await createFleetOn(
+      { serverUrl: inject('postgres').url, temporalAddress: server.address },
+      {
+        hosts: { h1: { schemas } },
+        migrations: { '20260101000000_slow.js': slow(0.1) },
+        config: `strategy: 'one', strategies: { one: { canary: false, waves: [{ name: 'all' }], bakeTime: '0s' } },`,
+      },
+    );
+    open.push(fleet);
+    await fleet.worker();
+    const client = await FlotillaClient.connect({ fleet: fleet.name, taskQueue: fleet.name, address: server.address });
+    const started = await client.start({ tuning: { continueAsNewAfterEvents: 60, smallWave: 1, listSize: 3, timeBoxMs: 300 } });
+    expect(started.outcome).toBe('started');
+    await until(async () => (await migrated(fleet)) >= 15, '15 tenants migrated');
+    await client.pause({ reason: 'the server is about to die' });
+    await client.close();
+    await server.kill();
+    const port = Number(server.address.split(':')[1]);
+    server = await startTemporal({ ...options, port });
+    const paused = await until(async () => {
+      const { json } = await fleet.cli(['status', '--json']);
+      return json.state === 'paused' && json;
+    }, 'the pause has outlived the server');
+    expect(paused.totals.applied).toBeLessThan(60);
+    expect((await fleet.cli(['resume', '--json'])).code).toBe(0);
+    const end = await fleet.cli(['wait', '--json']);
+    expect(end.code, end.stdout).toBe(0);
+    expect(end.json.totals).toMatchObject({ applied: 60, failed: 0, unknown: 0, pending: 0, parked: 0 });
+    await everythingOnce(fleet, schemas, '20260101000000_slow');
+    await fleet.close();
+    open.splice(open.indexOf(fleet), 1);
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

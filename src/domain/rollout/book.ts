@@ -411,8 +411,12 @@ export class RolloutBook {
     this.changes++;
   }
 
-  /** Every tenant that this rollout moved is back. */
-  allBack(): boolean {
+  /** A rollback of everything is complete: every tenant that this rollout moved is back. */
+  isBack(): boolean {
+    return this.phase === 'running' && !this.halt && !this.order && this.rollback?.scope === 'rollout' && this.#allBack();
+  }
+
+  #allBack(): boolean {
     return this.waves.every(
       (wave) =>
         !wave.lost &&
@@ -443,7 +447,7 @@ export class RolloutBook {
     this.phase = failed.length > 0 ? 'rollbackFailed' : 'running';
     this.changes++;
     if (failed.length > 0 || this.halt) return;
-    if (this.allBack()) this.rollback = { ...this.rollback, scope: 'rollout' };
+    if (this.#allBack()) this.rollback = { ...this.rollback, scope: 'rollout' };
     else this.halt = { ...(halted ?? { code: 'FLT_REFUSED', text: 'a wave was rolled back; earlier waves stay applied' }), atMs: nowMs };
   }
 
@@ -485,10 +489,12 @@ export class RolloutBook {
 
   state(): RolloutState {
     if (this.final) return this.final;
+    if (this.isBack()) return 'rolledBack';
     if (this.phase === 'rollingBack' || this.phase === 'rollbackFailed') return this.phase;
     if (this.halt) return this.open ? 'draining' : 'halted';
-    if (this.desired === 'abort' || this.orders.halting() || this.news?.halt) return 'draining';
-    if (this.held()) return this.open && !this.news?.drained ? 'draining' : 'paused';
+    if (this.desired === 'abort' || this.orders.halting() || this.news?.halt || (this.order && this.open)) return 'draining';
+    // Nothing holds a rollback that was ordered
+    if (this.held() && !this.order) return this.open && !this.news?.drained ? 'draining' : 'paused';
     if (this.open && this.news?.stuck) return 'paused';
     if (this.phase === 'opening') return 'running';
     return this.phase;

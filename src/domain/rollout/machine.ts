@@ -32,6 +32,7 @@ export const ROLLOUT_MACHINE: readonly StateRow[] = [
     ['the failure budget is exceeded, a tenant diverged from the canaries, or a wave was ended in Temporal', 'halted'],
     ['a host or the files hold everything up', 'paused'],
     ['rollback', 'rollingBack'],
+    ['rollback, and no tenant had been moved', 'rolledBack'],
     ['the last wave settled, nothing unresolved', 'succeeded'],
     ['the last wave settled, some unresolved', 'completedWithFailures'],
   ),
@@ -41,6 +42,7 @@ export const ROLLOUT_MACHINE: readonly StateRow[] = [
     ['after pause, nothing in hand any more', 'paused'],
     ['after a breach, nothing in hand any more', 'halted'],
     ['after abort, nothing in hand any more', 'aborted'],
+    ['after abort, a rollback was complete already', 'rolledBack'],
     ['resume', 'running'],
     ['rollback', 'rollingBack'],
     ['after pause, those in hand were the last, nothing unresolved', 'succeeded'],
@@ -84,6 +86,7 @@ export const ROLLOUT_MACHINE: readonly StateRow[] = [
     ['resume, the bake time still runs', 'baking'],
     ['resume, the next wave still needs approval', 'awaitingApproval'],
     ['rollback, or onBreach asks for it', 'rollingBack'],
+    ['rollback, and nothing is left to take back', 'rolledBack'],
     ['abort', 'aborted'],
   ),
   row(

@@ -84,9 +84,11 @@ const resume: Verb = {
     const wave = book.nextWave();
     if (wave && acceptFailures !== undefined) wave.maxFailures = Math.max(wave.maxFailures, acceptFailures);
     if (book.maxFailures !== undefined && acceptFailures !== undefined) book.maxFailures = Math.max(book.maxFailures, acceptFailures);
-    if (book.rollback?.refused.length) book.rollback = undefined;
     // While it is still rolling back there is nothing to begin anew
-    if (book.phase !== 'rollingBack') for (const it of book.waves) if (it.down) again(it);
+    if (book.phase !== 'rollingBack') {
+      book.rollback = undefined;
+      for (const it of book.waves) if (it.down) again(it);
+    }
     if (wave && book.halt?.code === 'FLT_APPROVAL_EXPIRED') wave.approved = false;
     if (wave?.carry && book.halt?.code === 'FLT_DEADLINE') wave.carry = { ...wave.carry, movingMs: 0 };
     book.halt = undefined;

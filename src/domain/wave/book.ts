@@ -7,7 +7,7 @@ import type { FailureGroup } from '../rollout/contract.js';
 import { countTotals, noTotals, type TenantState, type Totals, unresolved } from '../tenant.js';
 import type { Halt, HostCarry, Pace, Troubled, WaveCarry, WaveInput, WaveItem, WaveLimits } from './contract.js';
 import { exceeded } from './failure-budget.js';
-import { freshItem, type HostState, hasWork, isBlocked, takeList } from './host.js';
+import { carriedHost, freshItem, type HostState, hasWork, isBlocked, restored, takeList } from './host.js';
 import { errorFingerprint, type Settled, settle, systemic } from './same-error.js';
 import { faster, slower, startSpeed } from './speed.js';
 import { WindowBoard } from './window-board.js';
@@ -85,7 +85,8 @@ export class WaveBook {
       ...fixed,
       window,
       cursor: carry?.cursor ?? 0,
-      queue: [...(carry?.queue ?? [])],
+      reached: (carry?.cursor ?? 0) - 1,
+      queue: (carry?.queue ?? []).map(restored),
       inFlight: 0,
       loading: false,
       speed: startSpeed(policy.ramp, window),
@@ -181,13 +182,17 @@ export class WaveBook {
   }
 
   take(host: HostState, page: readonly WaveEntry[], limit: number): void {
+    const from = host.cursor;
     // The cursor counts ordinals: a page is shorter than asked for where tenants have gone to another wave
     host.cursor += limit;
+    const whole = page.length === limit;
     const down = this.#input.direction === 'down';
-    for (const { id, windows } of page) {
+    for (const [index, { id, windows }] of page.entries()) {
+      const state = this.troubled.get(id)?.state;
       if (this.#without.has(id)) continue;
-      if (down && (this.#skip.has(id) || this.#tried.has(id) || this.troubled.get(id)?.state === 'gone')) continue;
-      host.queue.push({ ...freshItem(id), ...(windows === undefined ? {} : { windows }) });
+      if (down && (this.#skip.has(id) || this.#tried.has(id) || state === 'gone')) continue;
+      if (!down && state !== undefined) continue; // left out before it was dispatched, and loaded once more
+      host.queue.push({ ...freshItem(id), ...(windows === undefined ? {} : { windows }), ...(whole ? { at: from + index } : {}) });
     }
     this.#leaveOut(host);
   }
@@ -287,7 +292,8 @@ export class WaveBook {
         return;
       case 'moved': {
         const { host: there, ...place } = exception.to!;
-        this.#join(there, place).queue.push({ ...item, dueMs: 0 });
+        const { at: _, ...anywhere } = item;
+        this.#join(there, place).queue.push({ ...anywhere, dueMs: 0 });
         return;
       }
       case 'gone':
@@ -431,14 +437,7 @@ export class WaveBook {
   carry(movingMs: number): WaveCarry {
     return {
       totals: this.totals,
-      hosts: this.hosts.map(
-        ({ host, cell, limit, cursor, queue, joined }): HostCarry => ({
-          host,
-          cursor,
-          queue,
-          ...(joined ? { joined: { cell, limit } } : {}),
-        }),
-      ),
+      hosts: this.hosts.map(carriedHost),
       troubled: Object.fromEntries(this.troubled),
       failures: this.groups(),
       failuresTotal: this.failuresTotal,

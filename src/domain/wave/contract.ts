@@ -21,11 +21,14 @@ export interface HostCarry {
   readonly host: string;
   /** Ordinal of the next tenant to load. */
   readonly cursor: number;
-  /** Loaded, not settled. */
-  readonly queue: readonly WaveItem[];
+  /** Dispatched or put aside, not settled; what was only loaded is loaded again. */
+  readonly queue: readonly CarriedItem[];
   /** Only of hosts that the plan did not put into the wave: a tenant has moved there. */
   readonly joined?: { readonly cell: string; readonly limit: number };
 }
+
+/** As short as can be: a wave may carry hundreds. */
+export type CarriedItem = Pick<WaveItem, 'id'> & Partial<Omit<WaveItem, 'at'>>;
 
 export interface WaveItem {
   readonly id: string;
@@ -39,6 +42,8 @@ export interface WaveItem {
   readonly dueMs: number;
   /** The windows that concern it, by index and joined with commas; undefined: none do. */
   readonly windows?: string;
+  /** Its ordinal among the wave's tenants on the host that it was loaded for. */
+  readonly at?: number;
 }
 
 /** What a wave hands from one run to the next: continue-as-new, resume after a halt, and the way down. */

@@ -1,7 +1,7 @@
 /** One host as a wave sees it: who waits there, how many lists are in hand, and what holds it up. */
 
 import type { PlannedWave } from '../plan.js';
-import type { Pace, WaveItem } from './contract.js';
+import type { CarriedItem, HostCarry, Pace, WaveItem } from './contract.js';
 import type { Speed } from './speed.js';
 import type { WindowBoard } from './window-board.js';
 
@@ -17,6 +17,8 @@ export interface HostState {
   /** Not of the plan: a tenant has moved here. */
   readonly joined: boolean;
   cursor: number;
+  /** Nobody with a higher ordinal has been dispatched. */
+  reached: number;
   queue: WaveItem[];
   inFlight: number;
   loading: boolean;
@@ -51,6 +53,12 @@ export function takeList(host: HostState, size: number, nowMs: number, windows: 
   const may = (item: WaveItem) => item.dueMs <= nowMs && windows.isOpen(item.windows, nowMs);
   const first = host.queue.findIndex(may);
   if (first < 0) return [];
+  const list = cutList(host, size, first, may);
+  for (const { at } of list) host.reached = Math.max(host.reached, at ?? -1);
+  return list;
+}
+
+function cutList(host: HostState, size: number, first: number, may: (item: WaveItem) => boolean): WaveItem[] {
   const { again, alone } = host.queue[first]!;
   if (alone) return host.queue.splice(first, 1);
   const list: WaveItem[] = [];
@@ -61,6 +69,29 @@ export function takeList(host: HostState, size: number, nowMs: number, windows: 
   }
   return list;
 }
+
+/** What the next run has to be told of it: whoever was only loaded is loaded again, and does not travel along. */
+export function carriedHost({ host, cell, limit, cursor, reached, queue, joined }: HostState): HostCarry {
+  const isFresh = ({ again, deferrals, alone, at }: WaveItem) => !again && deferrals === 0 && !alone && at !== undefined && at > reached;
+  const kept = queue.filter((item) => !isFresh(item));
+  return {
+    host,
+    cursor: Math.min(cursor, ...queue.filter(isFresh).map(({ at }) => at!)),
+    queue: kept.map(shorten),
+    ...(joined ? { joined: { cell, limit } } : {}),
+  };
+}
+
+const shorten = ({ id, again, deferrals, alone, dueMs, windows }: WaveItem): CarriedItem => ({
+  id,
+  ...(again ? { again } : {}),
+  ...(deferrals ? { deferrals } : {}),
+  ...(alone ? { alone } : {}),
+  ...(dueMs ? { dueMs } : {}),
+  ...(windows === undefined ? {} : { windows }),
+});
+
+export const restored = (item: CarriedItem): WaveItem => ({ ...freshItem(item.id), ...item });
 
 /** How long a list may be: small waves show every tenant as a line of its own; near the end lists shrink, so that all places stay busy. */
 export function listSize(host: HostState, wave: PlannedWave, limits: { readonly smallWave: number; readonly listSize: number }): number {

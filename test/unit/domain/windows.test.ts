@@ -59,7 +59,7 @@ describe('lookAt', () => {
     expect(lookAt(leap, utc('2026-05-01T00:00:00Z'))).toEqual({ open: false, onClose: 'finish' });
   });
 
-  it('counts its hours in real time when the clocks go forward, and opens after the jump when its start is jumped over', () => {
+  it('[S31] counts its hours in real time when the clocks go forward, and opens after the jump when its start is jumped over', () => {
     const berlin = [window({ schedule: '0 1 * * *', durationMs: 4 * HOUR, timeZone: 'Europe/Berlin' })];
     // 2026-03-29, 02:00 becomes 03:00: from 01:00 CET, four hours, until 06:00 CEST
     expect(lookAt(berlin, utc('2026-03-29T00:30:00Z'))).toEqual({ open: true, changesAtMs: utc('2026-03-29T04:00:00Z') });
@@ -67,7 +67,7 @@ describe('lookAt', () => {
     expect(lookAt(jumped, utc('2026-03-29T00:00:00Z')).changesAtMs).toBe(utc('2026-03-29T01:00:00Z'));
   });
 
-  it('opens once when the clocks go back and its start comes twice', () => {
+  it('[S31] opens once when the clocks go back and its start comes twice', () => {
     const berlin = [window({ schedule: '30 2 * * *', durationMs: HOUR / 2, timeZone: 'Europe/Berlin' })];
     // 2026-10-25, 03:00 becomes 02:00: 02:30 CEST is 00:30 UTC, 02:30 CET is 01:30 UTC
     expect(lookAt(berlin, utc('2026-10-25T00:45:00Z'))).toEqual({ open: true, changesAtMs: utc('2026-10-25T01:00:00Z') });
@@ -78,7 +78,7 @@ describe('lookAt', () => {
     });
   });
 
-  it('keeps the same local hour on both sides of a clock change', () => {
+  it('[S31] keeps the same local hour on both sides of a clock change', () => {
     const newYork = [window({ schedule: '0 22 * * *', durationMs: HOUR, timeZone: 'America/New_York' })];
     expect(lookAt(newYork, utc('2026-10-31T12:00:00Z')).changesAtMs).toBe(utc('2026-11-01T02:00:00Z'));
     expect(lookAt(newYork, utc('2026-11-01T12:00:00Z')).changesAtMs).toBe(utc('2026-11-02T03:00:00Z'));
