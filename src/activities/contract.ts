@@ -6,7 +6,7 @@
 import type { Ask, AuditEvent } from '../domain/asks.js';
 import type { GatePhase, GateState } from '../domain/gates.js';
 import type { ListResult } from '../domain/outcome.js';
-import type { EditedSource, Finding, PlanSummary, RolloutPlan } from '../domain/plan.js';
+import type { EditedSource, Finding, GateOff, PlanSummary, RolloutPlan } from '../domain/plan.js';
 import type { PreviewPart, RollbackPreview } from '../domain/rollback-preview.js';
 import type { FinalState, RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
 import type { CellReadings } from '../domain/rollout/gate-board.js';
@@ -42,6 +42,8 @@ export interface ScanResult {
   readonly findings: readonly Finding[];
   /** Missing: a worker of an older build. */
   readonly edited?: readonly EditedSource[];
+  /** Gates that cannot be read. Missing: all can, or nobody has looked. */
+  readonly gatesOff?: readonly GateOff[];
 }
 
 export interface LoadTenantsInput {
@@ -164,7 +166,13 @@ export interface Activities {
     input: CellScope & Pick<PlanInput, 'tenants' | 'selector' | 'mode' | 'actor'>,
   ): Promise<{ readonly tenants: number; readonly findings: readonly Finding[] }>;
   /** T. Reads every staged tenant's history; stores what is pending. */
-  scanTenants(input: CellScope & Pick<PlanInput, 'to' | 'strategy'>): Promise<ScanResult>;
+  scanTenants(
+    input: CellScope &
+      Pick<PlanInput, 'to' | 'strategy'> & {
+        /** Also looks which gates of the strategy can be read: those of this cell's hosts, or `all`, with those of the whole fleet. @defaultValue none */
+        readonly gates?: 'ofHosts' | 'all';
+      },
+  ): Promise<ScanResult>;
   /** C. Waves, canaries, counts, digest; stores the plan unless mode is `check` or a finding is an error. */
   freezePlan(
     input: PlanInput & {
@@ -172,6 +180,8 @@ export interface Activities {
       readonly findings: readonly Finding[];
       /** @defaultValue none */
       readonly edited?: readonly EditedSource[];
+      /** They are off in this plan. @defaultValue none */
+      readonly gatesOff?: readonly GateOff[];
       readonly startedAtMs: number;
     },
   ): Promise<PlanSummary>;

@@ -5,16 +5,16 @@ import { storeSummary } from '../control/plans.js';
 import { unclearTenants } from '../control/rollout-tenants.js';
 import { canonicalJson } from '../domain/canonical-json.js';
 import { ERROR_CODES, type ErrorCode } from '../domain/error-codes.js';
-import { FlotillaError } from '../domain/errors.js';
+import { gatesOffFindings, turnOff } from '../domain/gates-off.js';
 import type { Finding, PlannedMigration, PlanSummary } from '../domain/plan.js';
-import { type ResolvedStrategy, resolveStrategy } from '../domain/resolve-strategy.js';
+import type { ResolvedStrategy } from '../domain/resolve-strategy.js';
 import type { MigrationFile } from '../engines/engine.js';
-import type { PlanInput } from '../workflows/messages.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { acceptedSources } from './edited-sources.js';
 import { placeWaves } from './place-waves.js';
 import { mergeFindings } from './scan-findings.js';
+import { strategyFor } from './strategy-for.js';
 import { unknownTenants } from './unknown-tenants.js';
 
 type FreezeInput = Parameters<Activities['freezePlan']>[0];
@@ -56,7 +56,8 @@ export const createFreezePlan =
       });
     }
     const migrations = await plannedMigrations(deps, input, files, to);
-    findings.push(...sideEffects(files, migrations));
+    const gates = turnOff(strategy.policy.gates, input.gatesOff ?? []);
+    findings.push(...sideEffects(files, migrations), ...gatesOffFindings(gates));
     const judged = mergeFindings(allowOutOfOrder(findings, strategy));
     const frozen =
       (input.mode === 'freeze' || onDemand) && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
@@ -68,6 +69,7 @@ export const createFreezePlan =
       waves: waves?.waves ?? [],
       policy: {
         ...strategy.policy,
+        gates,
         ...(waves?.maxFailures === undefined ? {} : { maxFailures: waves.maxFailures }),
         // Whoever asks for one tenant means now
         ...(onDemand ? { gates: [], windows: [] } : {}),
@@ -98,7 +100,7 @@ export const createFreezePlan =
     return storeSummary(deps.control, summary, input.tenants === undefined && input.selector === undefined);
   };
 
-function selectionOf({ tenants, selector }: PlanInput): Pick<PlanSummary, 'selection'> {
+function selectionOf({ tenants, selector }: FreezeInput): Pick<PlanSummary, 'selection'> {
   if (tenants === undefined && selector === undefined) return {};
   return { selection: { ...(tenants === undefined ? {} : { tenants }), ...(selector === undefined ? {} : { selector }) } };
 }
@@ -106,23 +108,6 @@ function selectionOf({ tenants, selector }: PlanInput): Pick<PlanSummary, 'selec
 /** Newest migration that every tenant shall have. The scan has said so when it does not exist. */
 function target(files: readonly MigrationFile[], to: string | undefined): string {
   return to?.replace(/\.[cm]?[jt]s$/, '') ?? files.at(-1)?.name ?? '';
-}
-
-/** @throws FLT_USAGE */
-function strategyFor(deps: ActivityDeps, input: PlanInput, pending: number): ResolvedStrategy {
-  const name = input.strategy ?? deps.fleet.strategy;
-  try {
-    return resolveStrategy({
-      ...(name === undefined ? {} : { name }),
-      ...(deps.fleet.strategies === undefined ? {} : { strategies: deps.fleet.strategies }),
-      ...(input.onBreach === undefined ? {} : { onBreach: input.onBreach }),
-      pending,
-      noBake: deps.noBake,
-    });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new FlotillaError('FLT_USAGE', `The worker's config has no strategy "${name}".`, { strategy: name });
-  }
 }
 
 /** Pinned tenants take this migration no more than any later one; those of which something may stay behind from an older rollout wait for a person. */

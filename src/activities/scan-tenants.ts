@@ -8,16 +8,18 @@ import { sharesBackends } from '../postgres/host-facts.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { eachAtOnce } from './each-at-once.js';
+import { gatesOff } from './gates-off.js';
 import { groupBy } from './group-by.js';
 import { heartbeating } from './heartbeat.js';
 import { hostTrouble } from './host-trouble.js';
 import { CONNECTIONS_PER_HOST, readPositions, slices } from './read-positions.js';
 import { createSettler } from './settle-position.js';
+import { strategyFor } from './strategy-for.js';
 
 /** Reads where every staged tenant of one cell stands, all hosts at once. Writes nothing to a tenant. */
 export const createScanTenants =
   (deps: ActivityDeps): Activities['scanTenants'] =>
-  async ({ fleet, planId, cell, to }) => {
+  async ({ fleet, planId, cell, to, strategy, gates }) => {
     let scanned = 0;
     let total = 0;
     return heartbeating(
@@ -48,8 +50,15 @@ export const createScanTenants =
           if ((tenant.lifecycle ?? 'active') !== 'active')
             results.push({ id: tenant.id, state: 'skipped', reason: `lifecycle: ${tenant.lifecycle}`, applied: 0, pending: [] });
 
+        const byHost = groupBy(active, (tenant) => tenant.host);
+        const looking = gates
+          ? gatesOff(deps, strategyFor(deps, strategy === undefined ? {} : { strategy }, active.length).policy.gates, {
+              hosts: [...byHost.keys()],
+              fleetWide: gates === 'all',
+            })
+          : [];
         await Promise.all(
-          [...groupBy(active, (tenant) => tenant.host)].map(async ([host, tenants]) => {
+          [...byHost].map(async ([host, tenants]) => {
             let silent = await refusal(deps, host, tenants);
             await eachAtOnce(slices(tenants), CONNECTIONS_PER_HOST, async (slice) => {
               if (silent) return;
@@ -67,6 +76,7 @@ export const createScanTenants =
             troubles.push({ severity: 'error', ...silent, tenants: left.length, sample: left.slice(0, 5).map((tenant) => tenant.id) });
           }),
         );
+        const off = await looking;
         await storeScan(deps.control, planId, results);
         const count = (state: ScannedTenant['state']) => results.filter((result) => result.state === state).length;
         return {
@@ -75,6 +85,7 @@ export const createScanTenants =
           upToDate: count('upToDate'),
           findings: [...invalid, ...troubles, ...settler.findings()],
           edited: settler.edited(),
+          ...(off.length > 0 ? { gatesOff: off } : {}),
         };
       },
     );

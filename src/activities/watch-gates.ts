@@ -35,7 +35,7 @@ export const createWatchGates =
 /** A worker that stops hands over. */
 const LONGEST_SLEEP_MS = 1_000;
 
-function probesFor(gates: readonly PlannedGate[], { phase, hosts, fleetWide, memory }: WatchGatesInput): Probe[] {
+function probesFor(gates: readonly PlannedGate[], { phase, hosts, fleetWide, fresh, memory }: WatchGatesInput): Probe[] {
   return gates
     .filter((gate) => gate.phases.includes(phase))
     .flatMap((gate): Probe[] => {
@@ -45,7 +45,8 @@ function probesFor(gates: readonly PlannedGate[], { phase, hosts, fleetWide, mem
         .filter((host) => !isOff(host))
         .map((host) => {
           const key = probeKey(gate.name, host);
-          return new Probe(gate, host, memory.states[key], memory.baselines[key]);
+          const [state, baseline] = [memory.states[key], memory.baselines[key]];
+          return new Probe(gate, host, { ...(state ? { state } : {}), ...(baseline === undefined ? {} : { baseline }) }, fresh);
         });
     });
 }

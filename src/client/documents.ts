@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import { GATE_PHASES } from '../domain/gates.js';
 import { ROLLOUT_STATES } from '../domain/rollout/contract.js';
 import { TENANT_STATES } from '../domain/tenant.js';
 
@@ -82,6 +83,23 @@ export const planDocument = z.object({
       approval: z.boolean(),
     }),
   ),
+  gates: z
+    .array(
+      z.object({
+        name: z.string(),
+        type: z.enum(['builtin', 'sql', 'prometheus', 'http']),
+        scope: z.enum(['host', 'fleet']).describe('asked on every host of a wave, or once'),
+        phases: z.array(z.enum(GATE_PHASES)),
+        when: z.enum(['above', 'below']).describe('which side of a limit is bad'),
+        throttle: z.number().optional(),
+        abort: z.number().optional(),
+        dryRun: z.boolean().describe('shown, and acts on nothing'),
+        off: z
+          .array(z.object({ host: z.string().optional(), why: z.string() }))
+          .describe('where it could not be read; without a host: everywhere'),
+      }),
+    )
+    .describe('what the rollout looks at'),
   findings: z.array(finding),
   onBreach: z.enum(['rollbackWave', 'rollbackRollout', 'halt', 'continue']),
   durationMs,

@@ -60,6 +60,13 @@ export interface WaveHost {
   readonly limit: number;
 }
 
+/** A gate that could not be read when the plan was made, on one host or (without one) at all: it is off there. */
+export interface GateOff {
+  readonly gate: string;
+  readonly host?: string;
+  readonly why: string;
+}
+
 /** A condition that the rollout must meet. Addresses and headers are references or plain addresses: the worker resolves them. */
 export interface PlannedGate {
   readonly name: string;
@@ -76,8 +83,7 @@ export interface PlannedGate {
   readonly url?: string;
   readonly field?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Where it could not be read when the plan was made (without a host: at all): it is off there. */
-  readonly off: readonly { readonly host?: string; readonly why: string }[];
+  readonly off: readonly Omit<GateOff, 'gate'>[];
 }
 
 export interface PlannedWave {

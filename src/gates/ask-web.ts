@@ -4,57 +4,81 @@ import { FlotillaError } from '../domain/errors.js';
 import type { Sample } from '../domain/gates.js';
 import type { PlannedGate } from '../domain/plan.js';
 import type { ResolveReference } from '../spec/references.js';
-import { ANSWER_WITHIN_MS, sampleOf, silent } from './sample.js';
+import { sampleOf, silent } from './sample.js';
 
 /** Says nothing of the address, which may hold a credential. */
-export async function askWeb(gate: PlannedGate, resolve: ResolveReference): Promise<Sample> {
+export async function askWeb(gate: PlannedGate, resolve: ResolveReference, withinMs: number): Promise<Sample> {
+  const get = (path = '') => getFrom(gate, resolve, withinMs, path);
   try {
-    return gate.type === 'prometheus' ? await askPrometheus(gate, resolve) : await askHttp(gate, resolve);
+    return gate.type === 'prometheus' ? await askPrometheus(gate, get) : await askHttp(gate, get);
   } catch (error) {
     if (error instanceof FlotillaError) return silent(error.message);
     const { name, cause } = error as Error & { readonly cause?: { readonly code?: string } };
-    return silent(
-      name === 'TimeoutError' ? `no answer within ${ANSWER_WITHIN_MS / 1000} s` : `it does not answer (${cause?.code ?? name})`,
-    );
+    return silent(name === 'TimeoutError' ? `no answer within ${withinMs / 1000} s` : `it does not answer (${cause?.code ?? name})`);
   }
 }
+
+type Get = (path?: string) => Promise<Response>;
 
 const isReference = (text: string): boolean => /^(env|file):/.test(text);
 const resolved = async (text: string, resolve: ResolveReference): Promise<string> => (isReference(text) ? resolve(text) : text);
 
-async function get(gate: PlannedGate, resolve: ResolveReference, path = ''): Promise<Response> {
+/** No other address is followed to: headers may hold a credential. */
+async function getFrom(gate: PlannedGate, resolve: ResolveReference, withinMs: number, path: string): Promise<Response> {
   const base = await resolved(gate.url!, resolve);
   const headers: Record<string, string> = { accept: 'application/json' };
   for (const [name, value] of Object.entries(gate.headers ?? {})) headers[name] = await resolved(value, resolve);
-  return fetch(path === '' ? base : `${base.replace(/\/+$/, '')}${path}`, { headers, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  return fetch(path === '' ? base : `${base.replace(/\/+$/, '')}${path}`, {
+    headers,
+    redirect: 'manual',
+    signal: AbortSignal.timeout(withinMs),
+  });
 }
 
 /** https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries */
-async function askPrometheus(gate: PlannedGate, resolve: ResolveReference): Promise<Sample> {
-  const response = await get(gate, resolve, `/api/v1/query?query=${encodeURIComponent(gate.query!)}`);
-  if (!response.ok) return silent(`it answers ${response.status}`);
-  const body = (await json(response)) as { status?: string; data?: { resultType?: string; result?: unknown } } | undefined;
-  if (body?.status !== 'success') return silent('its answer is not one of Prometheus');
-  const { resultType, result } = body.data ?? {};
-  const texts =
-    resultType === 'scalar'
-      ? [(result as [number, string])[1]]
-      : resultType === 'vector'
-        ? (result as { value: [number, string] }[]).map(({ value }) => value[1])
-        : [];
-  const values = texts.map(Number).filter((value) => !Number.isNaN(value));
+interface PrometheusAnswer {
+  readonly status?: string;
+  readonly data?:
+    | { readonly resultType: 'scalar'; readonly result: readonly [number, string] }
+    | { readonly resultType: 'vector'; readonly result: readonly { readonly value: readonly [number, string] }[] };
+}
+
+async function askPrometheus(gate: PlannedGate, get: Get): Promise<Sample> {
+  const response = await get(`/api/v1/query?query=${encodeURIComponent(gate.query!)}`);
+  if (!response.ok) return noAnswer(response);
+  const body = (await json(response)) as PrometheusAnswer | undefined;
+  const { data } = body ?? {};
+  if (body?.status !== 'success' || !data) return silent('its answer is not one of Prometheus');
+  if (data.resultType !== 'scalar' && data.resultType !== 'vector')
+    return { kind: 'inconclusive', text: 'the query answers neither a scalar nor an instant vector' };
+  const texts = data.resultType === 'scalar' ? [data.result[1]] : data.result.map(({ value }) => value[1]);
+  const values = texts.map((text) => Number(text.replace('Inf', 'Infinity'))).filter((value) => !Number.isNaN(value));
   if (values.length === 0) return { kind: 'inconclusive', text: 'the query finds no value' };
   return sampleOf(gate.limits.when === 'below' ? Math.min(...values) : Math.max(...values));
 }
 
-async function askHttp(gate: PlannedGate, resolve: ResolveReference): Promise<Sample> {
-  const response = await get(gate, resolve);
-  if (gate.field === undefined) return response.ok ? { kind: 'pass' } : { kind: 'fail', text: `it answers ${response.status}` };
-  if (!response.ok) return silent(`it answers ${response.status}`);
+async function askHttp(gate: PlannedGate, get: Get): Promise<Sample> {
+  const response = await get();
+  if (gate.field === undefined) {
+    await response.body?.cancel();
+    if (response.ok) return { kind: 'pass' };
+    return redirects(response) ? noAnswer(response) : { kind: 'fail', text: `it answers ${response.status}` };
+  }
+  if (!response.ok) return noAnswer(response);
   const body = await json(response);
   if (body === undefined) return silent('its answer is not JSON');
   const found = gate.field.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], body);
   return found === undefined ? { kind: 'inconclusive', text: `its answer has no "${gate.field}"` } : sampleOf(found);
 }
 
-const json = (response: Response): Promise<unknown> => response.json().catch(() => undefined);
+const redirects = ({ status }: Response): boolean => status >= 300 && status < 400;
+
+async function noAnswer(response: Response): Promise<Sample> {
+  await response.body?.cancel();
+  return silent(`it answers ${response.status}${redirects(response) ? ', another address: name that one' : ''}`);
+}
+
+const json = (response: Response): Promise<unknown> =>
+  response.json().catch((error) => {
+    if (!(error instanceof SyntaxError)) throw error;
+  });

@@ -7,10 +7,13 @@ import type { Hosts } from '../postgres/contract.js';
 import type { ResolveReference } from '../spec/references.js';
 import { askHost } from './ask-host.js';
 import { askWeb } from './ask-web.js';
+import { ANSWER_WITHIN_MS } from './sample.js';
 
 export interface GateAsking {
   readonly hosts: Hosts;
   readonly resolve: ResolveReference;
+  /** @defaultValue 10000 */
+  readonly answerWithinMs?: number;
 }
 
 /** `lockWaits on pg-eu-1`, `errorRate` */
@@ -19,24 +22,44 @@ export const probeKey = (gate: string, host: string | undefined): string => (hos
 /** What there was at first is no news to these. */
 const countsNews = (gate: PlannedGate): boolean => gate.check === 'invalidIndexes';
 
-export const askGate = (gate: PlannedGate, host: string | undefined, { hosts, resolve }: GateAsking): Promise<Sample | undefined> =>
-  host === undefined ? askWeb(gate, resolve) : askHost(gate, host, hosts);
+export const askGate = (
+  gate: PlannedGate,
+  host: string | undefined,
+  { hosts, resolve, answerWithinMs = ANSWER_WITHIN_MS }: GateAsking,
+): Promise<Sample | undefined> => (host === undefined ? askWeb(gate, resolve, answerWithinMs) : askHost(gate, host, hosts, answerWithinMs));
 
 export class Probe {
   readonly key: string;
   state: GateState;
-  dueMs = 0;
+  baseline: number | undefined;
+  dueMs: number;
   /** The host did not answer when it was last looked at. */
   unreachable = false;
 
+  /**
+   * @param known what an earlier watcher has left
+   * @param fresh it is looked at at once, and a failure is forgotten: the rollout has halted for it, and goes on. Otherwise an earlier watcher
+   *   has told of everything: one of which it left nothing passes, and one without a verdict could not be reached
+   */
   constructor(
     readonly gate: PlannedGate,
     readonly host: string | undefined,
-    known: GateState | undefined,
-    public baseline: number | undefined,
+    known: { readonly state?: GateState; readonly baseline?: number },
+    fresh: boolean,
   ) {
     this.key = probeKey(gate.name, host);
-    this.state = known ?? newGate(Date.now());
+    const nowMs = Date.now();
+    const left = known.state?.verdict === 'fail' && fresh ? undefined : known.state;
+    this.state = left ?? { ...newGate(nowMs), ...(fresh ? {} : { verdict: 'pass' }) };
+    this.baseline = known.baseline;
+    this.unreachable = !fresh && this.state.verdict === undefined;
+    this.dueMs = fresh ? nowMs : this.#nextLook(nowMs);
+  }
+
+  /** On a grid of the clock: a watcher that goes on where another stopped looks neither sooner nor later than that one would have. */
+  #nextLook(nowMs: number): number {
+    const { intervalMs } = this.gate;
+    return (Math.floor(nowMs / intervalMs) + 1) * intervalMs;
   }
 
   async look(asking: GateAsking): Promise<void> {
@@ -44,7 +67,7 @@ export class Probe {
     const nowMs = Date.now();
     this.unreachable = sample === undefined;
     if (sample) this.state = judgeSample(this.state, this.#sinceFirst(sample), this.gate.limits, nowMs);
-    this.dueMs = nowMs + this.gate.intervalMs;
+    this.dueMs = this.#nextLook(nowMs);
   }
 
   #sinceFirst(sample: Sample): Sample {

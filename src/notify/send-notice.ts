@@ -11,31 +11,51 @@ const FIRST_WAIT_MS = 500;
 const ANSWER_WITHIN_MS = 5_000;
 
 /** Answers why it was not taken, after a few tries; undefined: it was. Says nothing of the address, which may hold a credential. */
-export async function sendNotice(webhook: WebhookSpec, notice: Notice, resolve: ResolveReference): Promise<string | undefined> {
+export async function sendNotice(
+  webhook: WebhookSpec,
+  notice: Notice,
+  resolve: ResolveReference,
+  firstWaitMs = FIRST_WAIT_MS,
+): Promise<string | undefined> {
   for (let tries = 1; ; tries++) {
     const trouble = await post(webhook, notice, resolve);
     if (trouble === undefined || tries === TRIES) return trouble;
-    await delay(FIRST_WAIT_MS * 2 ** (tries - 1));
+    await delay(firstWaitMs * 2 ** (tries - 1));
   }
 }
 
 async function post(webhook: WebhookSpec, notice: Notice, resolve: ResolveReference): Promise<string | undefined> {
-  const resolved = (text: string) => (/^(env|file):/.test(text) ? resolve(text) : Promise.resolve(text));
+  let request: Request;
   try {
-    const body = webhook.format === 'slack' ? JSON.stringify(slackMessage(notice)) : JSON.stringify(notice);
-    const response = await fetch(await resolved(webhook.url), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...(webhook.secret ? signature(await resolved(webhook.secret), notice, body) : {}) },
-      body,
-      redirect: 'error',
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-    });
+    request = await requestFor(webhook, notice, resolve);
+  } catch (error) {
+    return `its address or its secret cannot be used (${codeOf(error)})`;
+  }
+  try {
+    const response = await fetch(request, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
     await response.body?.cancel();
     return response.ok ? undefined : `it answers ${response.status}`;
   } catch (error) {
-    const { name, code, cause } = error as Error & { readonly code?: string; readonly cause?: { readonly code?: string } };
-    return `it does not answer (${cause?.code ?? code ?? name})`;
+    return `it does not answer (${codeOf(error)})`;
   }
+}
+
+/** Messages may quote the address. */
+function codeOf(error: unknown): string {
+  const { name, code, cause } = error as Error & { readonly code?: string; readonly cause?: { readonly code?: string } };
+  return cause?.code ?? code ?? name;
+}
+
+/** Signed afresh for each try: receivers take no old signature. No redirect is followed: the notice is for this address alone. */
+async function requestFor({ url, format, secret }: WebhookSpec, notice: Notice, resolve: ResolveReference): Promise<Request> {
+  const resolved = (text: string) => (/^(env|file):/.test(text) ? resolve(text) : text);
+  const body = JSON.stringify(format === 'slack' ? slackMessage(notice) : notice);
+  return new Request(await resolved(url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(secret ? signature(await resolved(secret), notice, body) : {}) },
+    body,
+    redirect: 'manual',
+  });
 }
 
 function signature(secret: string, { id }: Notice, body: string): Record<string, string> {

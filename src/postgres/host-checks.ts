@@ -1,6 +1,6 @@
 /** SQL behind Flotilla's own host checks: one number each, no data, nothing changed. */
 
-import type { Client } from 'pg';
+import type { Client, QueryArrayConfig } from 'pg';
 import type { HostCheck } from '../domain/host-checks.js';
 
 interface Question {
@@ -41,22 +41,34 @@ const CHECKS: Readonly<Record<HostCheck, Question>> = {
 };
 
 /** @returns the number, or why this role cannot read it */
-export async function readHostCheck(client: Client, check: HostCheck): Promise<{ readonly value: number } | { readonly hidden: string }> {
-  const { sql, seesAll } = CHECKS[check];
-  if (seesAll) {
-    const { rows } = await client.query<{ sees: boolean }>(`select pg_has_role('pg_monitor', 'usage') as sees`);
-    if (!rows[0]!.sees) return { hidden: 'the role is no member of pg_monitor' };
-  }
-  const { rows } = await client.query<{ value: number | null }>(sql);
-  return { value: rows[0]?.value ?? 0 };
-}
+export const readHostCheck = (
+  client: Client,
+  check: HostCheck,
+  withinMs: number,
+): Promise<{ readonly value: number } | { readonly hidden: string }> =>
+  readOnly(client, withinMs, async () => {
+    const { sql, seesAll } = CHECKS[check];
+    if (seesAll) {
+      const { rows } = await client.query<{ sees: boolean }>(`select pg_has_role('pg_monitor', 'usage') as sees`);
+      if (!rows[0]!.sees) return { hidden: 'the role is no member of pg_monitor' };
+    }
+    const { rows } = await client.query<{ value: number | null }>(sql);
+    return { value: rows[0]?.value ?? 0 };
+  });
 
-/** The first column of the first row; the transaction is read-only and ends at once. `undefined`: no row. */
-export async function readFirstColumn(client: Client, query: string, withinMs: number): Promise<unknown> {
+/** The first column of the first row of one statement, which can change nothing. `undefined`: no row. */
+export const readFirstColumn = (client: Client, query: string, withinMs: number): Promise<unknown> =>
+  readOnly(client, withinMs, async () => {
+    // The extended protocol takes one statement: none can end the transaction and go on outside of it
+    const question: QueryArrayConfig & { queryMode: 'extended' } = { text: query, rowMode: 'array', queryMode: 'extended' };
+    const { rows } = await client.query<unknown[]>(question);
+    return rows[0]?.[0];
+  });
+
+async function readOnly<T>(client: Client, withinMs: number, read: () => Promise<T>): Promise<T> {
   try {
     await client.query(`begin read only; set local statement_timeout to ${withinMs}`);
-    const { rows } = await client.query<unknown[]>({ text: query, rowMode: 'array' });
-    return rows[0]?.[0];
+    return await read();
   } finally {
     await client.query('rollback').catch(() => undefined);
   }

@@ -25,7 +25,7 @@ export const hostSpec = z
     admin: reference.optional(),
     /** @defaultValue default */
     cell: name.optional(),
-    /** Sessions that Flotilla may hold on this host. @defaultValue 8 */
+    /** Lists of tenants at once on this host, of all workers and fleets together. @defaultValue 8 */
     maxConcurrency: z.int().min(1).max(1000).optional(),
   })
   .refine((host) => typeof host.connection === 'string' || host.admin !== undefined, {

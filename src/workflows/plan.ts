@@ -11,7 +11,7 @@ export async function planWorkflow(input: PlanInput): Promise<PlanResult> {
   const cells = await cellsServed(input);
 
   setCurrentDetails(`discovers and scans the tenants of ${cells.length} cells`);
-  const { findings, edited } = await scanCells(input, cells);
+  const scanned = await scanCells(input, cells);
   const { freezePlan } = controlActivities(input.taskQueue);
-  return freezePlan({ ...input, cells, findings, edited, startedAtMs });
+  return freezePlan({ ...input, cells, ...scanned, startedAtMs });
 }

@@ -224,8 +224,8 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     }
     if (book.skipBake) wave.bakeLeftMs = 0;
     book.bakeUntilMs = undefined;
-    if (book.halt) book.breach(wave);
-    else await unpaused();
+    if (!book.halt) await unpaused();
+    if (book.halt) book.breach(wave); // it may have come while it was paused
     book.lookAt(undefined);
     book.phase = 'running';
     book.changes++;

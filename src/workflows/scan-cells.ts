@@ -1,6 +1,6 @@
 /** Discovers and scans the tenants of every cell at once. Tenants go to the control database, under the plan id; what is found comes back. */
 
-import type { EditedSource, Finding } from '../domain/plan.js';
+import type { EditedSource, Finding, GateOff } from '../domain/plan.js';
 import { planningActivities } from './activity-options.js';
 import type { PlanInput } from './messages.js';
 
@@ -12,8 +12,10 @@ export type ScanCellsInput = Pick<
 export interface Scanned {
   readonly findings: readonly Finding[];
   readonly edited: readonly EditedSource[];
+  readonly gatesOff: readonly GateOff[];
 }
 
+/** Which gates can be read is looked at when a rollout may follow; those of the whole fleet are asked once. */
 export async function scanCells(input: ScanCellsInput, cells: readonly string[]): Promise<Scanned> {
   const found = await Promise.all(
     cells.map(async (cell): Promise<Scanned> => {
@@ -30,9 +32,18 @@ export async function scanCells(input: ScanCellsInput, cells: readonly string[])
         ...scope,
         ...(input.to ? { to: input.to } : {}),
         ...(input.strategy ? { strategy: input.strategy } : {}),
+        ...(input.mode === 'scan' ? {} : { gates: cell === cells[0] ? 'all' : 'ofHosts' }),
       });
-      return { findings: [...discovered.findings, ...scanned.findings], edited: scanned.edited ?? [] };
+      return {
+        findings: [...discovered.findings, ...scanned.findings],
+        edited: scanned.edited ?? [],
+        gatesOff: scanned.gatesOff ?? [],
+      };
     }),
   );
-  return { findings: found.flatMap((it) => it.findings), edited: found.flatMap((it) => it.edited) };
+  return {
+    findings: found.flatMap((it) => it.findings),
+    edited: found.flatMap((it) => it.edited),
+    gatesOff: found.flatMap((it) => it.gatesOff),
+  };
 }

@@ -43,6 +43,24 @@ const failure = async (running: Promise<unknown>): Promise<ApplicationFailure> =
   return (error as WorkflowFailedError).cause as ApplicationFailure;
 };
 
+test('looks which gates can be read when a rollout may follow, and what cannot goes into the plan', async () => {
+  const asked: unknown[] = [];
+  const off = [{ gate: 'walQueue', host: 'h1', why: 'the role is no member of pg_monitor' }];
+  const fakes: Partial<Activities> = {
+    hello: async () => worker(),
+    discoverTenants: async () => ({ tenants: 3, findings: [] }),
+    async scanTenants({ gates }) {
+      asked.push(gates);
+      return { tenants: 3, pending: 3, upToDate: 0, findings: [], gatesOff: off };
+    },
+    freezePlan: async ({ gatesOff }) => ({ gatesOff }) as never,
+  };
+  expect(await planned(fakes)).toEqual({ gatesOff: off });
+  await planned(fakes, { mode: 'check' });
+  await planned(fakes, { mode: 'scan' });
+  expect(asked).toEqual(['all', 'all', undefined]);
+});
+
 test('asks who is there, discovers, scans, and freezes with the findings of both', async () => {
   const order: string[] = [];
   const finding = (code: string) => ({ severity: 'warning', code, message: code }) as const;

@@ -1,12 +1,15 @@
 /** A plan on one screen, whatever the size of the fleet. */
 
-import type { Finding, PlannedMigration, PlanSummary } from '../../domain/plan.js';
+import { describeOff } from '../../domain/gates-off.js';
+import { HOST_CHECK_TABLE } from '../../domain/host-checks.js';
+import type { Finding, PlannedGate, PlannedMigration, PlanSummary } from '../../domain/plan.js';
 import { clip, duration, number, plural, wrap } from './format.js';
 import type { Style } from './style.js';
 import { table } from './table.js';
 
 const CANARIES_SHOWN = 5;
 const MIGRATIONS_SHOWN = 12;
+const GATES_SHOWN = 12;
 const FINDINGS_SHOWN = 8;
 
 export function renderPlan(plan: PlanSummary, style: Style, { allCanaries = false } = {}): string {
@@ -23,7 +26,7 @@ export function renderPlan(plan: PlanSummary, style: Style, { allCanaries = fals
     `${bold(head.join(' · '))}\n${number(totals.pending)} of ${plural(totals.tenants, 'tenant')} pending on ${plural(plan.hosts, 'host')}${besides.length ? ` (${besides.join(', ')})` : ''}`,
   ];
   if (plan.migrations.length) parts.push(migrations(plan, style));
-  if (plan.waves.length) parts.push(waves(plan, style), canaries(plan, style, allCanaries));
+  if (plan.waves.length) parts.push(waves(plan, style), canaries(plan, style, allCanaries), gates(plan, style));
   if (plan.findings.length) parts.push(renderFindings(plan.findings, style));
   parts.push(
     plan.frozen
@@ -102,6 +105,29 @@ function canaries(plan: PlanSummary, { width, colors }: Style, all: boolean): st
   const more = chosen.length - shown.length;
   return `${table([{ head: 'CANARIES' }, { head: '' }, { head: '' }], rows, width)}${more > 0 ? colors.dim(`\n… ${more} more: flotilla plan --canaries`) : ''}`;
 }
+
+function gates({ policy }: PlanSummary, { width, colors }: Style): string {
+  if (!policy.gates.length) return '';
+  const shown = policy.gates.slice(0, GATES_SHOWN);
+  const rows = shown.map((gate) => [gate.name, limit(gate, gate.limits.throttle), limit(gate, gate.limits.abort), remark(gate)]);
+  const columns = [{ head: 'GATES' }, { head: 'SLOWER' }, { head: 'STOPS' }, { head: '' }] as const;
+  const cut = rows.some((row) => row[3]) ? columns.length : columns.length - 1;
+  const more = policy.gates.length - shown.length;
+  return `${table(
+    columns.slice(0, cut),
+    rows.map((row) => row.slice(0, cut)),
+    width,
+  )}${more > 0 ? colors.dim(`\n… ${more} more: flotilla plan --json`) : ''}`;
+}
+
+/** `above 10 s` */
+function limit({ limits, check }: PlannedGate, value: number | undefined): string {
+  if (value === undefined) return '-';
+  return `${limits.when} ${value}${check ? ` ${HOST_CHECK_TABLE[check].unit}` : ''}`;
+}
+
+const remark = (gate: PlannedGate): string =>
+  [gate.off.length > 0 ? `off ${describeOff(gate)}` : '', gate.dryRun ? 'dry run: acts on nothing' : ''].filter(Boolean).join('; ');
 
 export function renderFindings(findings: readonly Finding[], { width, colors }: Style): string {
   const order = { error: 0, warning: 1, info: 2 } as const;

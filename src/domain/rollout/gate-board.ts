@@ -19,8 +19,8 @@ export class GateBoard {
   readonly #gates: ReadonlyMap<string, PlannedGate>;
   readonly #cells = new Map<string, CellReadings>();
   readonly #skipped = new Set<string>();
-  /** Verdicts that a person has seen and went on from, until they change. */
-  readonly #acknowledged = new Map<string, string>();
+  /** Verdicts that a person has seen and went on from, until they change, with the cell that will say so (undefined: the first). */
+  readonly #acknowledged = new Map<string, { readonly verdict: GateReading['verdict']; readonly cell: string | undefined }>();
   phase: GatePhase | undefined;
   /** Counts the phases. */
   round = 0;
@@ -59,12 +59,10 @@ export class GateBoard {
 
   learn(cell: string, readings: CellReadings): void {
     this.#cells.set(cell, readings);
-    for (const reading of this.#all()) {
-      const key = keyOf(reading);
-      if (this.#acknowledged.has(key) && this.#acknowledged.get(key) !== reading.verdict) this.#acknowledged.delete(key);
-    }
-    const known = new Set(this.#all().map(keyOf));
-    for (const key of this.#acknowledged.keys()) if (!known.has(key)) this.#acknowledged.delete(key);
+    const verdicts = new Map(readings.readings.map((reading) => [keyOf(reading), reading.verdict]));
+    // Other cells have not been heard in this phase yet: nothing is known of their gates
+    for (const [key, { verdict, cell: of = this.firstCell() }] of this.#acknowledged)
+      if (of === cell && verdicts.get(key) !== verdict) this.#acknowledged.delete(key);
   }
 
   skip(gate: string): void {
@@ -73,7 +71,11 @@ export class GateBoard {
 
   /** A person goes on although some gates say nothing: they are not asked about these again before they have said something. */
   acknowledge(): void {
-    for (const reading of this.unanswered()) this.#acknowledged.set(keyOf(reading), reading.verdict!);
+    const silent = new Set(this.unanswered().map(keyOf));
+    for (const [cell, { readings }] of this.#cells)
+      for (const reading of readings)
+        if (silent.has(keyOf(reading)))
+          this.#acknowledged.set(keyOf(reading), { verdict: reading.verdict, cell: reading.host === undefined ? undefined : cell });
   }
 
   /** Every gate of the phase has been looked at. */

@@ -44,7 +44,7 @@ const TELLING_PAUSES = ['gate', 'canary', 'files'];
 /** Remembers what was told, and says what is new. */
 export class Notices {
   #state: RolloutState = 'running';
-  #paused = '';
+  #paused: readonly string[] = [];
   #stalled = false;
   readonly #parked = new Set<number>();
   #count = 0;
@@ -73,11 +73,12 @@ export class Notices {
     this.#state = state;
     const paused = reasons
       .filter((reason) => TELLING_PAUSES.includes(reason.kind) && (reason.clears === 'person' || reason.kind === 'files'))
-      .map((reason) => reason.kind)
-      .join();
-    if (state === 'paused' && paused !== '' && paused !== this.#paused)
+      .map((reason) => reason.kind);
+    // Told when nobody is in hand any more
+    if (state === 'paused' && paused.some((kind) => !this.#paused.includes(kind))) {
       tell('paused', `The rollout is paused: ${why || reasons[0]?.text}.`, ['flotilla status', 'flotilla resume']);
-    this.#paused = paused;
+      this.#paused = paused;
+    } else this.#paused = this.#paused.filter((kind) => paused.some((it) => it === kind));
     const stalled = reasons.some((reason) => reason.kind === 'progress');
     if (stalled && !this.#stalled) tell('stalled', 'No tenant has settled for longer than the progress deadline.', ['flotilla status']);
     this.#stalled = stalled;

@@ -3,11 +3,23 @@
 import type { RolloutStatus } from '../../../src/client/rollout-status.js';
 import { toStatus } from '../../../src/client/rollout-status.js';
 import type { BaselineResult, RefreshResult, RepairResult } from '../../../src/client/truth.js';
-import type { PlanSummary } from '../../../src/domain/plan.js';
+import type { PlannedGate, PlanSummary } from '../../../src/domain/plan.js';
 import type { RolloutProgress, WaveProgress } from '../../../src/domain/rollout/contract.js';
 import { noTotals, type Totals } from '../../../src/domain/tenant.js';
 
 export const totals = (some: Partial<Totals>): Totals => ({ ...noTotals(), ...some });
+
+export const sampleGate = (name: string, more: Partial<PlannedGate> = {}): PlannedGate => ({
+  name,
+  type: 'sql',
+  scope: 'host',
+  phases: ['pre', 'during', 'bake'],
+  intervalMs: 10_000,
+  limits: { when: 'above', throttle: 5, abort: 50, failureLimit: 2, errorLimit: 4, holdLimitMs: 1_800_000, settleMs: 300_000 },
+  dryRun: false,
+  off: [],
+  ...more,
+});
 
 export const samplePlan = (more: Partial<PlanSummary> = {}): PlanSummary => ({
   fleet: 'shop',

@@ -5,7 +5,7 @@ import { renderPlan } from '../../../src/commands/render/plan.js';
 import { drawBar, renderRollout } from '../../../src/commands/render/rollout.js';
 import { plain } from '../../../src/commands/render/style.js';
 import { renderAdopted, renderBaseline, renderEjected, renderRefresh, renderRepair } from '../../../src/commands/render/truth.js';
-import { START, sampleBaseline, samplePlan, sampleRefresh, sampleRepair, sampleStatus, totals } from '../client/samples.js';
+import { START, sampleBaseline, sampleGate, samplePlan, sampleRefresh, sampleRepair, sampleStatus, totals } from '../client/samples.js';
 
 const style = plain(80);
 
@@ -337,4 +337,26 @@ it('shows what was adopted, ejected, rebuilt and accepted', () => {
     "
   `);
   for (const line of shown.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(80);
+});
+
+it('shows the gates of a plan with their limits, and where one is off and why', () => {
+  const limits = sampleGate('x').limits;
+  const plan = samplePlan({ findings: [], migrations: [], waves: samplePlan().waves.slice(1) });
+  const why = 'the role is no member of pg_monitor';
+  const { throttle: _, abort: __, ...without } = limits;
+  const gates = [
+    sampleGate('lockWaits', { type: 'builtin', check: 'lockWaits' }),
+    sampleGate('walQueue', { type: 'builtin', check: 'walQueue', off: [{ host: 'pg-eu-1', why }] }),
+    sampleGate('cache', { limits: { ...limits, when: 'below', throttle: 0.9, abort: 0.5 }, dryRun: true }),
+    sampleGate('status', { type: 'http', scope: 'fleet', limits: without, off: [{ why: 'it answers 503' }] }),
+  ];
+  const shown = renderPlan({ ...plan, policy: { ...plan.policy, gates } }, plain(100));
+  expect(shown.slice(shown.indexOf('GATES'), shown.indexOf('ON BREACH')).trimEnd()).toMatchInlineSnapshot(`
+    "GATES      SLOWER            STOPS
+    lockWaits  above 5 sessions  above 50 sessions
+    walQueue   above 5 files     above 50 files     off on pg-eu-1: the role is no member of pg_monitor
+    cache      below 0.9         below 0.5          dry run: acts on nothing
+    status     -                 -                  off everywhere: it answers 503"
+  `);
+  expect(renderPlan({ ...plan, policy: { ...plan.policy, gates: gates.slice(0, 1) } }, plain(100))).not.toContain('off');
 });
