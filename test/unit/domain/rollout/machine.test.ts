@@ -47,7 +47,7 @@ it('reaches every state from running, and a final one from every state', () => {
 
 it.each<[RolloutState, RolloutState, boolean]>([
   ['running', 'succeeded', true],
-  ['running', 'rolledBack', true], // by a rollback that finds nobody moved
+  ['baking', 'rolledBack', false], // only a rollback gets there
   ['awaitingApproval', 'succeeded', false], // a wave still waits
   ['awaitingApproval', 'halted', true], // 16: the approval timed out
   ['halted', 'succeeded', false], // latched
