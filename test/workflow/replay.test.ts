@@ -11,6 +11,8 @@ import { expect, inject, it } from 'vitest';
 import { workflowIds } from '../../src/domain/ids.js';
 import { type Fleet, stack, wave } from '../support/temporal.js';
 
+type History = Parameters<typeof historyToJSON>[0];
+
 const s = stack();
 const folder = fileURLToPath(new URL('../histories/', import.meta.url));
 const replay = (history: unknown, workflowId: string) =>
@@ -52,38 +54,82 @@ const scenarios: Record<string, () => Promise<Fleet>> = {
     await fleet.report();
     return fleet;
   },
+  async aborts() {
+    const fleet = s.fleet({ waves: [canary, wave(1, 'rest', { h1: 6 }, { approval: true })] });
+    await fleet.start();
+    await fleet.until((p) => p.state === 'awaitingApproval', 'approval');
+    await fleet.send('abort', { reason: 'not today' });
+    await fleet.report();
+    return fleet;
+  },
+  async 'continues-as-new'() {
+    const fleet = s.fleet({ waves: [canary, wave(1, 'rest', { h1: 20, h2: 20 })] });
+    await fleet.start({ continueAsNewAfterEvents: 40, smallWave: 1, listSize: 4 });
+    await fleet.report();
+    return fleet;
+  },
+  async sweeps() {
+    const born = wave(2, 'sweep', { h1: 2 });
+    let swept = false;
+    const fleet = s.fleet({
+      waves: [canary, wave(1, 'rest', { h1: 4 })],
+      policy: { membership: 'catchUp' },
+      fakes: {
+        discoverTenants: async () => ({ tenants: 7, findings: [] }),
+        scanTenants: async () => ({ tenants: 7, pending: 2, upToDate: 5, findings: [] }),
+        async freezeSweep() {
+          const first = !swept;
+          swept = true;
+          return { ...(first ? { wave: born } : {}), outside: {}, retaken: [], findings: [] };
+        },
+      },
+    });
+    await fleet.start();
+    await fleet.report();
+    return fleet;
+  },
 };
 
-const histories = async (fleet: Fleet) => {
+/** Of every run: a wave that continued as new has several. */
+async function histories(fleet: Fleet) {
   const ids = [
     workflowIds.rollout(fleet.name),
-    workflowIds.wave(fleet.name, 'r-1', 0, 'canary'),
-    workflowIds.wave(fleet.name, 'r-1', 1, 'rest'),
-    workflowIds.waveDown(fleet.name, 'r-1', 1, 'rest'),
+    ...['canary', 'rest', 'sweep'].flatMap((name, index) => [
+      workflowIds.wave(fleet.name, 'r-1', index, name),
+      workflowIds.waveDown(fleet.name, 'r-1', index, name),
+    ]),
   ];
-  const found = await Promise.all(
-    ids.map(async (id) => ({
-      id,
-      history: await s
-        .client()
-        .workflow.getHandle(id)
-        .fetchHistory()
-        .catch(() => undefined),
-    })),
-  );
-  return found.filter((it) => it.history !== undefined);
-};
+  const found: { name: string; history: History }[] = [];
+  for (const id of ids) {
+    const runs: { runId: string; at: number }[] = [];
+    for await (const { runId, startTime } of s.client().workflow.list({ query: `WorkflowId = "${id}"` }))
+      runs.push({ runId, at: startTime.getTime() });
+    for (const [index, { runId }] of runs.sort((a, b) => a.at - b.at).entries()) {
+      const name = id.split('/').slice(3).join('.') || 'rollout';
+      found.push({
+        name: index === 0 ? name : `${name}.${index + 1}`,
+        history: await s.client().workflow.getHandle(id, runId).fetchHistory(),
+      });
+    }
+  }
+  return found;
+}
 
 it.each(Object.keys(scenarios))('replays a rollout that %s, its waves too, as it ran', (name) =>
   s.watched(async () => {
     const fleet = await scenarios[name]!();
-    const all = await histories(fleet);
-    expect(all.length).toBeGreaterThan(2);
-    for (const { id, history } of all) {
-      await replay(history, id);
+    let all: Awaited<ReturnType<typeof histories>> = [];
+    // Visibility comes a moment after the fact
+    const look = async () => {
+      all = await histories(fleet);
+      return all.length;
+    };
+    await expect.poll(look, { timeout: 10_000 }).toBeGreaterThan(name === 'aborts' ? 1 : 2);
+    for (const { name: of, history } of all) {
+      await replay(history, of);
       if (!process.env.RECORD_HISTORIES) continue;
       mkdirSync(folder, { recursive: true });
-      writeFileSync(`${folder}${name}.${id.split('/').slice(3).join('.') || 'rollout'}.json`, historyToJSON(history!));
+      writeFileSync(`${folder}${name}.${of}.json`, historyToJSON(history));
     }
   }),
 );
@@ -91,8 +137,9 @@ it.each(Object.keys(scenarios))('replays a rollout that %s, its waves too, as it
 const recorded = () => readdirSync(folder).filter((file) => file.endsWith('.json'));
 
 it('holds recorded histories of rollouts and of waves', () => {
-  expect(recorded().filter((file) => file.includes('.rollout.')).length).toBeGreaterThanOrEqual(3);
-  expect(recorded().filter((file) => file.includes('.w1-rest')).length).toBeGreaterThanOrEqual(3);
+  for (const name of Object.keys(scenarios))
+    expect(recorded().filter((file) => file.startsWith(`${name}.`)).length, name).toBeGreaterThan(1);
+  expect(recorded()).toContain('continues-as-new.w1-rest.2.json');
 });
 
 it.each(recorded())('still replays %s', async (file) => {
