@@ -114,7 +114,7 @@ const foreignObjects = (walls: Walls, ours: string): string =>
       and case when i.identity is null then x.classid <> all ('{${[CONSTRAINT, ...goWithRelation]}}'::oid[]) else not ${objectInside(walls, ours)} end`;
 
 /** SQL: oids of the schemas whose objects are the tenant's. */
-export const oursSql = ({ ownSchemas }: Pick<Walls, 'ownSchemas'>): string =>
+const oursSql = ({ ownSchemas }: Pick<Walls, 'ownSchemas'>): string =>
   `array(select oid from pg_namespace where nspname = any (${textList(ownSchemas ?? [])})) || nullif(pg_my_temp_schema(), 0)`;
 
 /** SQL: the transaction id `x` (32 bits) is not older than `xid` (64 bits), not younger than `newest`, and its transaction has not ended. */
