@@ -65,4 +65,4 @@ it('its 45 migrations go forth and back over five tenant databases as if nobody 
   }
   expect(await rolledBack(fleet, places, first, files)).toEqual([inexact]);
   expect(await killer.stop()).toBeGreaterThan(3);
-});
+}, 480_000);

@@ -95,13 +95,25 @@ export async function rolledBack(
     files.some((file) => named.includes(file.replace('.js', ''))),
     named,
   ).toBe(true);
-  expect((await fleet.cli(['status', '--json'])).json.totals.applied).toBe(places.length);
+  await until(
+    async () => (await fleet.cli(['status', '--json'])).json.totals.applied === places.length,
+    'every tenant is still applied, as far as somebody is there to say so',
+    60_000,
+  );
 
   const forced = await taken(fleet, 'rollback', '--force', '--reason', 'not what we wanted');
   expect([0, 6], forced.stdout + forced.stderr).toContain(forced.code);
   const end = await fleet.cli(['wait', '--json']);
   expect([4, 5], end.stdout).toContain(end.code);
-  const failed = new Map((await fleet.cli(['status', '--tenants', '--json'])).json.tenants.map((t: { id: string }) => [t.id, t]));
+  const { tenants } = await until(
+    async () => {
+      const { json } = await fleet.cli(['status', '--tenants', '--json']);
+      return json.tenants?.length === places.length && json;
+    },
+    'every tenant is listed',
+    60_000,
+  );
+  const failed = new Map(tenants.map((t: { id: string }) => [t.id, t]));
   const verdicts: string[] = [];
   for (const [index, place] of places.entries()) {
     const now = await catalogOf(place.url, place.schema);
