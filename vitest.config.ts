@@ -4,7 +4,14 @@ const alias = {
   'flotilla/migration': new URL('./src/migration/index.ts', import.meta.url).pathname,
   flotilla: new URL('./src/index.ts', import.meta.url).pathname,
 };
-const project = (name: string, globalSetup: string[], more: { testTimeout: number; hookTimeout: number; fileParallelism?: boolean }) => ({
+interface More {
+  readonly testTimeout: number;
+  readonly hookTimeout: number;
+  readonly fileParallelism?: boolean;
+  readonly maxWorkers?: string;
+  readonly sequence?: { readonly groupOrder: number };
+}
+const project = (name: string, globalSetup: string[], more: More) => ({
   resolve: { alias },
   test: { name, include: [`test/${name}/**/*.test.ts`], globalSetup, pool: 'forks' as const, ...more },
 });
@@ -28,6 +35,9 @@ export default defineConfig({
       project('chaos', ['./test/support/temporal-setup.ts', './test/support/postgres-setup.ts'], {
         testTimeout: 240_000,
         hookTimeout: 240_000,
+        // The longest one, and half of its time is waiting: no core is left free. Vitest wants such a project in a group of its own
+        maxWorkers: '100%',
+        sequence: { groupOrder: 1 },
       }),
     ],
   },

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createBareRunner } from './bare-runner.js';
 import { type Bench, median, timed } from './measure.js';
-import { schemaNames, startServers } from './servers.js';
+import { AS_SHIPPED, schemaNames, startServers } from './servers.js';
 import { UNGUARDED } from './unguarded.js';
 import { seed, userPreferences } from './user-preferences.js';
 
@@ -16,7 +16,7 @@ const CONCURRENCY = 8;
 const FIRST = `exports.up = (knex) => knex.raw('create table flotilla_was_here (id int)');`;
 
 export const guard: Bench = async ({ runs, say }) => {
-  const servers = await startServers();
+  const servers = await startServers(AS_SHIPPED);
   const directory = mkdtempSync(join(tmpdir(), 'flotilla-bench-'));
   writeFileSync(join(directory, '20260101000000_first.cjs'), FIRST);
   writeFileSync(join(directory, '20260105090000_user_preferences.cjs'), userPreferences);

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
-import { startPostgres } from '../src/dev/embedded-postgres.js';
+import { type StartPostgresOptions, startPostgres } from '../src/dev/embedded-postgres.js';
 import { startTemporal } from '../src/dev/temporal-server.js';
 import { type FleetStack, query } from '../test/support/fleet-project.js';
 
@@ -21,8 +21,14 @@ export const schemaNames = (count: number): string[] => Array.from({ length: cou
 
 let serial = 0;
 
-export async function startServers(): Promise<Servers> {
-  const [postgres, temporal] = await Promise.all([startPostgres(), startTemporal({ headless: true, path: process.env.PATH ?? '' })]);
+/** What Postgres itself ships with, where our test server has more room: with that room a look at `pg_locks` costs 0.6 ms instead of 0.3. */
+export const AS_SHIPPED: StartPostgresOptions = {
+  maxConnections: 100,
+  settings: { max_locks_per_transaction: '64', shared_buffers: '128MB', max_wal_size: '1GB' },
+};
+
+export async function startServers(options: StartPostgresOptions = {}): Promise<Servers> {
+  const [postgres, temporal] = await Promise.all([startPostgres(options), startTemporal({ headless: true, path: process.env.PATH ?? '' })]);
   const nameOf = (url: string) => pg.escapeIdentifier(new URL(url).pathname.slice(1));
   const create = async (template: string) => {
     const name = `bench_${++serial}`;

@@ -26,7 +26,7 @@ export function scrub(text: string): string {
  * Turns anything thrown into what Temporal may keep: `type` is the catalogue's code, `details[0]` the error's scrubbed details. Causes are
  * dropped: the driver's errors carry rows and statements.
  */
-export function toFailure(error: unknown, rules: FailureRules = {}): Error {
+function toFailure(error: unknown, rules: FailureRules = {}): Error {
   if (error instanceof CancelledFailure) return error;
   if (error instanceof ApplicationFailure) return error;
   const spent = rules.impatient === true && (rules.attempt ?? 1) >= IMPATIENT_ATTEMPTS;

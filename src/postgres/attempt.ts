@@ -199,7 +199,7 @@ export async function ensureBookkeeping(attempt: Attempt, session: TenantSession
 }
 
 /** One Knex batch per rollout and tenant, so that Knex's own view of "the last batch" is this rollout. */
-export function batchOf(attempt: Attempt, state: TenantState): number {
+function batchOf(attempt: Attempt, state: TenantState): number {
   const own = state.rows.find((row) => row.rollout === attempt.input.rolloutId && row.kind === 'applied');
   return own?.batch ?? Math.max(0, ...state.history.map(([, batch]) => batch ?? 0)) + 1;
 }

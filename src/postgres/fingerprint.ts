@@ -29,7 +29,7 @@ export interface Fingerprint {
 const ownTables = (names: HistoryNames): readonly string[] => [names.tableName, `${names.tableName}_lock`, LEDGER, STEP];
 
 /** One SELECT (schema, kind, object, text) over any number of schemas; `objects` narrows it to what a delta names. */
-export function catalogSql(schemas: readonly string[], names: HistoryNames, objects?: readonly string[]): string {
+function catalogSql(schemas: readonly string[], names: HistoryNames, objects?: readonly string[]): string {
   const list = (values: readonly string[]) => `array[${values.map(literal).join(',')}]::name[]`;
   const only = (column: string) => (objects ? `and ${column} = any (${list(objects)})` : '');
   const own = list(ownTables(names));

@@ -30,7 +30,10 @@ export interface Walls {
   readonly ownSchemas: readonly string[] | undefined;
   /** Name of Knex's history table: a schema that has one is another tenant's. */
   readonly historyTable: string;
-  /** Objects outside that may be locked, up to the given mode; other objects are named as the refusal names them. */
+  /**
+   * Relations outside that may be locked, up to the given mode. ACCESS EXCLUSIVE is whatever can be done to an object: drop it, move it, or,
+   * where it is no relation and goes by the name that the refusal gives it, make or change it.
+   */
   readonly shared: readonly { readonly object: string; readonly maxLock: string }[];
   /** What `countersSql` answered when the transaction began; undefined: it begins with the message that asks. */
   readonly counters: string | undefined;
@@ -111,7 +114,7 @@ const foreignObjects = (walls: Walls, ours: string): string =>
       and case when i.identity is null then x.classid <> all ('{${[CONSTRAINT, ...goWithRelation]}}'::oid[]) else not ${objectInside(walls, ours)} end`;
 
 /** SQL: oids of the schemas whose objects are the tenant's. */
-export const oursSql = ({ ownSchemas }: Pick<Walls, 'ownSchemas'>): string =>
+const oursSql = ({ ownSchemas }: Pick<Walls, 'ownSchemas'>): string =>
   `array(select oid from pg_namespace where nspname = any (${textList(ownSchemas ?? [])})) || nullif(pg_my_temp_schema(), 0)`;
 
 /** SQL: the transaction id `x` (32 bits) is not older than `xid` (64 bits), not younger than `newest`, and its transaction has not ended. */
@@ -192,7 +195,7 @@ const BLIND = `not current_setting('track_counts')::boolean`;
 function closerLook(walls: Walls): string {
   const entire = walls.ownSchemas === undefined;
   const rest = `[${watched(walls).length + 1}:]`;
-  const sharedNames = walls.shared.map((it) => it.object);
+  const sharedNames = walls.shared.filter(({ maxLock }) => maxLock === LOCKS.at(-1)).map(({ object }) => object);
   const relations = `select escaped || coalesce(array_agg(format('%I.%I (%s)', nspname, relname, (${textList(LOCKS)})[rank])) filter (where oid is not null), '{}'), look or coalesce(bool_or(oid is null), false)
     into escaped, look from (${foreignRelations(walls)}) f;`;
   return doBlock(`declare escaped text[] := '{}'; look boolean := false; part text[]; one jsonb; own_oids oid[]; seen bigint[]; before bigint[] := '${BEFORE}'; xid bigint := pg_current_xact_id()::text::bigint;

@@ -143,7 +143,7 @@ export const fleetSpec = z.strictObject({
   strategies: z.record(z.string(), strategySpec).optional(),
   /** Whom rollouts tell that somebody is needed, or that they ended. */
   notify: z.array(webhookSpec).optional(),
-  /** What migrations may touch outside their tenant. */
+  /** What migrations may touch outside their tenant: relations up to a lock; other objects as a refusal names them, with ACCESS EXCLUSIVE. */
   shared: z.array(z.strictObject({ object: z.string().min(1), maxLock: z.enum(LOCKS) })).optional(),
   /** Schemas with extensions, added to the search_path behind the tenant's. */
   extensionSchemas: z.array(z.string().min(1).max(63)).optional(),

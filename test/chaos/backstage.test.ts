@@ -14,7 +14,11 @@ import {
 import { catalogOf } from '../support/catalog.js';
 import type { FleetFixture } from '../support/fleet.js';
 
-afterEach(closeBackstage);
+const cleanup: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const undo of cleanup.splice(0)) await undo();
+  await closeBackstage();
+});
 
 /** Two workers, of which the older one is killed every two seconds and replaced. Answers what stops it, and how many it killed. */
 async function killing(fleet: FleetFixture) {
@@ -50,6 +54,7 @@ it('its 45 migrations go forth and back over five tenant databases as if nobody 
   });
   const first = await Promise.all(places.map((place) => catalogOf(place.url, place.schema)));
   const killer = await killing(fleet);
+  cleanup.push(killer.stop);
   await startedAndApplied(fleet, 5);
   const expected = await knexBuilds(directory);
   for (const place of places) {
@@ -60,4 +65,4 @@ it('its 45 migrations go forth and back over five tenant databases as if nobody 
   }
   expect(await rolledBack(fleet, places, first, files)).toEqual([inexact]);
   expect(await killer.stop()).toBeGreaterThan(3);
-});
+}, 480_000);

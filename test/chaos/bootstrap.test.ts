@@ -1,8 +1,9 @@
-/** Faults 1 to 5: a tenant's first contact, and tenants that are not what they were. */
+/** Faults 1 to 5: a tenant's first contact, Knex's own lock (60, too), and tenants that are not what they were. */
 
+import Knex from 'knex';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NOTHING_LEFT } from './support/contents.js';
-import { closedGate, closeScenes, createScene, NOTES, type Scene, VICTIMS } from './support/scene.js';
+import { closedGate, closeScenes, createScene, NOTES, type Scene, until, VICTIMS } from './support/scene.js';
 
 afterEach(closeScenes);
 
@@ -76,6 +77,49 @@ describe("Knex's lock table", () => {
     await scene.sql('delete from acme.knex_migrations_lock; insert into acme.knex_migrations_lock (is_locked) values (0)');
     expect(await scene.attempt()).toMatchObject({ outcome: 'applied' });
     expect(await scene.state()).toEqual(APPLIED);
+  });
+
+  it('[F60] tells a person whose migrate:latest has waited for it while a migration ran that it is locked, and no stale list is run', async () => {
+    const scene = await createScene({
+      ...FILES,
+      '02_gated.js': `exports.up = async (knex) => { await knex.raw('alter table notes add column gated int'); await knex.raw('select pg_advisory_xact_lock(4242)'); };`,
+      '03_outside.js': `exports.config = { transaction: false }; exports.up = (knex) => knex.raw('create index concurrently notes_body on notes (body)');`,
+    });
+    const upTo = (n: number) => ({ migrations: scene.migrations.slice(0, n) });
+    await scene.attempt('up', { ...upTo(1), rolloutId: 'r-0' });
+    const open = await closedGate(scene);
+    const worker = await scene.process();
+    const running = worker.attempt('up', upTo(2));
+    await scene.waiting();
+    const person = Knex({
+      client: 'pg',
+      connection: scene.db.url,
+      searchPath: ['acme'],
+      log: { warn() {}, error() {} },
+      migrations: { directory: worker.directory, schemaName: 'acme' },
+    });
+    try {
+      const told = person.migrate.latest().then(
+        () => 'did it',
+        (error: Error) => error.message,
+      );
+      await until(
+        async () =>
+          (await scene.sql(`select from pg_stat_activity where wait_event_type = 'Lock' and query ~ '^update .*knex_migrations_lock'`))
+            .length,
+        'the person waits for the lock row',
+      );
+      await open();
+      expect(await running).toMatchObject({ outcome: 'applied', runs: [{ name: '02_gated' }] });
+      expect(await told).toMatch(/already locked/);
+    } finally {
+      await person.destroy();
+    }
+    expect(await scene.state()).toEqual({
+      history: ['01_notes.js', '02_gated.js'],
+      effects: { '01_notes': 1, '02_gated': 1 },
+      left: NOTHING_LEFT,
+    });
   });
 });
 

@@ -537,26 +537,35 @@ it('[F65] paused and resumed all the while, continuing as new in between, with a
   const schemas = names(60);
   const fleet = await setup({
     schemas,
+    // The last tenant waits at the gate, so that there is a rollout to steer as long as the test wants one
     migrations: {
-      '20260101000000_slow.js': `exports.up = async (knex) => { await knex.raw('select pg_sleep(0.05)'); await knex.raw('create table slow_table (id int)'); };`,
+      '20260101000000_slow.js': `exports.up = async (knex) => {
+        await knex.raw('select pg_sleep(0.05)');
+        while ((await knex.raw("select current_schema() = '${schemas.at(-1)}' and not open as shut from public.gate")).rows[0].shut)
+          await new Promise((done) => setTimeout(done, 20));
+        await knex.raw('create table slow_table (id int)');
+      };`,
     },
     config: `strategy: 'one', strategies: { one: { canary: false, waves: [{ name: 'all' }], bakeTime: '0s' } },`,
   });
+  const url = fleet.hostUrls.h1!;
+  await query(url, 'create table public.gate (open boolean); insert into public.gate values (false)');
   const victim = await fleet.worker();
   await fleet.worker();
   const client = await connected(fleet);
   const { rolloutId } = await started(client, { tuning: { continueAsNewAfterEvents: 60, smallWave: 1, listSize: 3, timeBoxMs: 300 } });
   const applied = async () =>
-    Number((await query<{ n: number }>(fleet.hostUrls.h1!, `select count(*)::int n from pg_tables where tablename = 'slow_table'`))[0]!.n);
-  for (let round = 1; (await applied()) < 45; round++) {
+    Number((await query<{ n: number }>(url, `select count(*)::int n from pg_tables where tablename = 'slow_table'`))[0]!.n);
+  for (let round = 1; round <= 3 || (await applied()) < 45; round++) {
     await client.pause({ reason: `round ${round}` });
     await client.resume({ reason: `round ${round}` });
     if (round === 3) victim.process.kill('SIGKILL');
   }
+  await query(url, 'update public.gate set open = true');
   const end = await fleet.cli(['wait', rolloutId, '--json']);
   expect(end.code, end.stdout).toBe(0);
   expect(end.json.totals).toMatchObject({ applied: 60, failed: 0, unknown: 0, pending: 0 });
-  await onceEach(fleet.hostUrls.h1!, schemas, ['20260101000000_slow']);
+  await onceEach(url, schemas, ['20260101000000_slow']);
 });
 
 it('[F66] whose control database is lost in the middle of a rollout: aborted, rebuilt from the ledgers, and finished by the next start', async () => {

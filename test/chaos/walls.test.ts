@@ -90,6 +90,16 @@ describe('the refusal', () => {
     goesThroughWhenShared(stage.server, stage.schema, attempt),
   );
 
+  it.each(named(byId('drop-table', 'drop-table-hidden', 'move-in-table', 'drop-index', 'update')))(
+    'stands where the config allows a weaker lock only: %s, %s',
+    async (_, __, attempt) => {
+      const shared = sharedIn((await stage.schema.run(attempt)).result.message).map((it) => ({ ...it, maxLock: 'ROW SHARE' }));
+      const again = await stage.schema.run({ ...attempt, id: `${attempt.id}-weaker` }, { shared });
+      expect(again.result).toMatchObject({ outcome: 'failed', code: 'FLT_TENANT_ESCAPE' });
+      expect(again.changed).toEqual([]);
+    },
+  );
+
   it('names twenty objects at most, and spells five of them out for the config', async () => {
     const [attempt] = byId('analyze-all');
     const { message } = (await stage.schema.run(attempt!)).result;

@@ -42,8 +42,19 @@ export async function knexBuilds(directory: string): Promise<string[]> {
   return catalogOf(url, 'public');
 }
 
+/** Says it again while no worker was there to take it: then nothing was sent. */
+const taken = (fleet: FleetFixture, ...verb: readonly string[]) =>
+  until(
+    async () => {
+      const answer = await fleet.cli([...verb, '--json']);
+      return answer.code !== 8 && answer;
+    },
+    `a worker takes "${verb[0]}"`,
+    60_000,
+  );
+
 export async function startedAndApplied(fleet: FleetFixture, tenants: number) {
-  const started = await fleet.cli(['start', '--yes', '--json']);
+  const started = await taken(fleet, 'start', '--yes');
   expect(started.code, started.stdout + started.stderr).toBe(0);
   return until(
     async () => {
@@ -69,7 +80,7 @@ export async function rolledBack(
   first: readonly (readonly string[])[],
   files: readonly string[],
 ) {
-  const asked = await fleet.cli(['rollback', '--reason', 'not what we wanted', '--json']);
+  const asked = await taken(fleet, 'rollback', '--reason', 'not what we wanted');
   // With workers that die all the time the verdict may take longer than the command waits for it
   expect([3, 6], asked.stdout).toContain(asked.code);
   const named = await until(
@@ -84,13 +95,25 @@ export async function rolledBack(
     files.some((file) => named.includes(file.replace('.js', ''))),
     named,
   ).toBe(true);
-  expect((await fleet.cli(['status', '--json'])).json.totals.applied).toBe(places.length);
+  await until(
+    async () => (await fleet.cli(['status', '--json'])).json.totals.applied === places.length,
+    'every tenant is still applied, as far as somebody is there to say so',
+    60_000,
+  );
 
-  const forced = await fleet.cli(['rollback', '--force', '--reason', 'not what we wanted', '--json']);
-  expect(forced.code, forced.stdout + forced.stderr).toBe(0);
+  const forced = await taken(fleet, 'rollback', '--force', '--reason', 'not what we wanted');
+  expect([0, 6], forced.stdout + forced.stderr).toContain(forced.code);
   const end = await fleet.cli(['wait', '--json']);
   expect([4, 5], end.stdout).toContain(end.code);
-  const failed = new Map((await fleet.cli(['status', '--tenants', '--json'])).json.tenants.map((t: { id: string }) => [t.id, t]));
+  const { tenants } = await until(
+    async () => {
+      const { json } = await fleet.cli(['status', '--tenants', '--json']);
+      return json.tenants?.length === places.length && json;
+    },
+    'every tenant is listed',
+    60_000,
+  );
+  const failed = new Map(tenants.map((t: { id: string }) => [t.id, t]));
   const verdicts: string[] = [];
   for (const [index, place] of places.entries()) {
     const now = await catalogOf(place.url, place.schema);

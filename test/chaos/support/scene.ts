@@ -103,7 +103,12 @@ export async function createScene(files: Record<string, string>, kind: 'schema' 
       await ended;
       rmSync(directory, { recursive: true, force: true });
     });
-    await once(child, 'message');
+    await Promise.race([
+      once(child, 'message'),
+      ended.then(() => {
+        throw new Error('the process ended before it was ready');
+      }),
+    ]);
     let serial = 0;
     return {
       child,

@@ -90,6 +90,20 @@ it('leaves a tenant untouched when a later statement of a migration fails, and n
   expect((await ledger(tenant)).filter((row) => row.kind === 'applied')).toHaveLength(1);
 });
 
+it('records nothing when something has ended its transaction behind its back', async () => {
+  const tenant = await schemaTenant();
+  const { engine } = setup({ '20260101_notes.js': NOTES });
+  const run: typeof engine.run = async (file, direction, session) => {
+    const answer = await engine.run(file, direction, session);
+    await session.client.query('commit; begin'); // past everything that looks at statements
+    return answer;
+  };
+  const fixture = setup({}, { engine: { ...engine, run } });
+  expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'failed', code: 'FLT_STRAY_TRANSACTION', runs: [] });
+  expect((await ledger(tenant)).filter((row) => row.kind === 'applied')).toEqual([]);
+  expect(await query(db.url, `select from ${ident(tenant.schema!)}.knex_migrations`)).toEqual([]);
+});
+
 it('says that something stayed behind when a non-transactional migration fails half-way, and goes on after a repair', async () => {
   const tenant = await schemaTenant();
   const fixture = setup({
