@@ -4,9 +4,10 @@
  */
 
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { cellQueue } from '../domain/ids.js';
 import type { Finding } from '../domain/plan.js';
 import type { RolloutBook } from '../domain/rollout/book.js';
-import { controlActivities, planningActivities } from './activity-options.js';
+import { controlActivities, helloActivities, planningActivities } from './activity-options.js';
 import type { RolloutInput } from './messages.js';
 
 export async function sweep(input: RolloutInput, book: RolloutBook): Promise<void> {
@@ -29,6 +30,7 @@ export async function sweep(input: RolloutInput, book: RolloutBook): Promise<voi
   book.swept(found, Date.now());
 
   async function look(cell: string): Promise<readonly Finding[]> {
+    await helloActivities(cellQueue(taskQueue, cell), 5_000).hello({});
     const activities = planningActivities(taskQueue, cell);
     const scope = { fleet, planId: scanId, cell };
     const discovered = await activities.discoverTenants({

@@ -114,8 +114,8 @@ export async function tenantWorkflow(first: TenantInput): Promise<TenantResult> 
     attempts++;
     state = verb === 'retry' ? 'running' : 'rollingBack';
     show();
-    const { migrateTenants } = listActivities(parked.taskQueue, parked.cell, `${parked.host}: ${parked.tenant} (${verb})`);
     for (;;) {
+      const { migrateTenants } = listActivities(parked.taskQueue, parked.cell, `${parked.host}: ${parked.tenant} (${verb})`);
       let result: ListResult;
       try {
         result = await migrateTenants({
@@ -146,6 +146,7 @@ export async function tenantWorkflow(first: TenantInput): Promise<TenantResult> 
           return failed(verb, result.hostDown?.code ?? 'FLT_MIGRATION_MISMATCH', (result.hostDown ?? result.filesDiffer)!.message);
         await sleep(Math.min(60_000, 1_000 * 2 ** attempts), { summary: 'waits before the next try' });
       } else if (!exception) return verb === 'retry' ? 'applied' : 'rolledBack';
+      else if (exception.outcome === 'moved') parked = { ...parked, host: exception.to!.host, cell: exception.to!.cell };
       else if (exception.outcome === 'upToDate') return verb === 'retry' ? 'applied' : 'rolledBack';
       else if (exception.outcome === 'rolledBack') return 'rolledBack';
       else if (exception.outcome === 'gone' || exception.outcome === 'skipped') return 'skipped';

@@ -163,6 +163,7 @@ it('[S19] sweeps up tenants born while it runs, counts those up to date, and lea
 it('[S19] ends without a sweep of a cell that has no worker any more, and says so', async () => {
   const fleet = await steeredFleet({
     hosts: { h1: { schemas: ['t01', 't02'], cell: 'eu' }, h2: { schemas: ['t03'], cell: 'us' } },
+    tenants: `['h1', 'h2'].map((host) => fromSchemas({ host, like: 't0*', id: (schema) => schema }))`,
     migrations: notes,
     config: strategy(`canary: false, waves: [{ name: 'all', bakeTime: '1h' }]`),
     worker: ['--cell', 'eu'],

@@ -1,8 +1,10 @@
 /** A real fleet with a worker and a client, for tests of what a rollout does while it is steered. Its tenants stand in a table of host h1. */
 
+import { Client, Connection } from '@temporalio/client';
 import { expect, onTestFinished } from 'vitest';
 import { FlotillaClient } from '../../src/client/flotilla-client.js';
 import type { RolloutStatus } from '../../src/client/rollout-status.js';
+import { workflowIds } from '../../src/domain/ids.js';
 import { countTotals, TENANT_STATES } from '../../src/domain/tenant.js';
 import { createFleet, type FleetFixture, type FleetOptions, until } from './fleet.js';
 
@@ -43,6 +45,9 @@ export async function steeredFleet({
   await fleet.worker(worker);
   const client = await FlotillaClient.connect({ fleet: fleet.name, taskQueue: fleet.name, address: fleet.temporalAddress, actor: 'ana' });
   onTestFinished(() => client.close());
+  const connection = await Connection.connect({ address: fleet.temporalAddress });
+  onTestFinished(() => connection.close());
+  const temporal = new Client({ connection });
   const states = async () =>
     Object.fromEntries(
       (
@@ -65,6 +70,11 @@ export async function steeredFleet({
     async ended() {
       const { status } = await client.wait({ untilNeedsPerson: false, timeoutMs: 90_000, pollMs: 200 });
       expect(status.open, JSON.stringify(status.reasons)).toBe(false);
+      // It has said how it ended before it is closed, and the next one may start
+      await temporal.workflow
+        .getHandle(workflowIds.rollout(fleet.name))
+        .result()
+        .catch(() => undefined);
       const kept = Object.values(await states());
       expect(
         Object.fromEntries(TENANT_STATES.map((state) => [state, kept.filter((it) => it === state).length])),

@@ -49,6 +49,8 @@ test('[S15] runs substitutes in the wave of the canaries, and not again in the w
   expect(countTotals(report.totals)).toBe(8);
 });
 
+const hello = async () => ({ build: 'b', pid: 1, newest: 'm1', migrations: 1, cells: ['eu'], expectMet: true });
+
 const planOf = (
   fleet: () => Fleet,
   more: Partial<RolloutPlan> & { readonly waves: PlanSummary['waves']; readonly catchUp?: true },
@@ -117,6 +119,7 @@ test('[S19] ends without a sweep that fails, says what it could not look at, and
       waves,
       fakes: {
         ...planOf(() => fleet, { waves, catchUp: true }),
+        hello,
         discoverTenants: async () => ({ tenants: 2, findings: [] }),
         scanTenants: async () => ({ tenants: 2, pending: 0, upToDate: 2, findings: [drift] }),
         freezeSweep: async ({ findings }) => {
@@ -161,7 +164,7 @@ async function migrate(tries: readonly (ListResult | Error)[], plan: Partial<Pla
   const fleet = s.fleet({
     waves: [],
     fakes: {
-      hello: async () => ({ build: 'b', pid: 1, newest: 'm1', migrations: 1, cells: ['eu'], expectMet: true }),
+      hello,
       discoverTenants: async () => ({
         tenants: 1,
         findings: [{ severity: 'error', code: 'FLT_HOST_UNAVAILABLE', message: 'another host' }],

@@ -135,3 +135,11 @@ test('takes up a later trouble of the same tenant, and ends when its rollout has
   await handle.signal('dismiss', { reason: 'rolled back with its rollout' });
   expect((await handle.result()) as TenantResult).toMatchObject({ resolution: 'dismissed', reason: 'rolled back with its rollout' });
 });
+
+test('[S20] follows a parked tenant to the host where it lives now', async () => {
+  const to = { host: 'h2', cell: 'eu', limit: 4 };
+  const { handle, asked } = await parked({ outcome: 'moved', code: 'FLT_TENANT_MOVED', to }, 'clean');
+  await send(handle, 'retry');
+  expect(await handle.result()).toMatchObject({ resolution: 'applied' });
+  expect(asked.map(({ host }) => host)).toEqual(['h1', 'h2']);
+});

@@ -29,7 +29,7 @@ export async function pinTenants(
   }
   const until = untilMs === undefined ? {} : { untilMs };
   await setPins(deps.control, fleet, tenants, { actor: ask.actor, reason: ask.reason, ...until });
-  return tell(deps, context, 'pin', { tenants: [...tenants].sort(), pinned: true, ...until });
+  return tell(deps, context, 'pin', { tenants, pinned: true, ...until });
 }
 
 /** Lets pinned tenants go. Safe to repeat: one that is not pinned stays so. */
@@ -50,7 +50,7 @@ async function tell(
   verb: 'pin' | 'unpin',
   news: PinNews,
 ): Promise<AdminAnswers['pin']> {
-  const { tenants } = news;
+  const tenants = [...news.tenants].sort();
   const subject = tenants.length <= SAMPLE ? tenants.join(', ') : `${tenants.length} tenants`;
   await recordEvents(deps.control, fleet, undefined, [{ ...ask, verb, subject, atMs: Date.now() }]);
   return answer(deps, fleet, tenants, await tellRollout(deps.temporal, fleet, PIN_SIGNAL, news));

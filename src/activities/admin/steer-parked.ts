@@ -1,4 +1,5 @@
 import { recordEvents } from '../../control/events.js';
+import { freezeOf } from '../../control/holds.js';
 import { parkedTenants } from '../../control/rollout-tenants.js';
 import { FlotillaError } from '../../domain/errors.js';
 import type { ParkedAnswer, ParkedArgs } from '../../workflows/admin-messages.js';
@@ -9,7 +10,7 @@ import type { AdminContext } from './answer-admin.js';
 
 const SAMPLE = 5;
 
-/** retry, skip or rollback on parked tenants whose rollout is closed. Safe to repeat: the tenants' workflows remember the request id. */
+/** retry, skip or rollback on parked tenants whose rollout is closed. Nobody is brought up while the fleet is frozen. Safe to repeat: the tenants' workflows remember the request id. */
 export async function steerParked(
   deps: ActivityDeps,
   context: AdminContext,
@@ -19,6 +20,8 @@ export async function steerParked(
   const { tenants, error, host, failed, force } = args;
   if (!tenants?.length && error === undefined && host === undefined && failed !== true)
     throw new FlotillaError('FLT_USAGE', `${verb}: say which parked tenants: by name, by error, by host, or all that failed.`, {});
+  const freeze = verb === 'retry' ? await freezeOf(deps.control, context.fleet) : undefined;
+  if (freeze) throw new FlotillaError('FLT_FROZEN', `${freeze.actor} froze the fleet: "${freeze.reason}".`, {});
   const fits = await parkedTenants(deps.control, context.fleet, {
     ...(tenants === undefined ? {} : { tenants }),
     ...(error === undefined ? {} : { error }),

@@ -199,6 +199,7 @@ const retry: Verb = {
   refuse(book, ask) {
     const { tenants, error, host, failed, unfinished } = ask as RetryAsk;
     if (book.input.rollbackOf !== undefined) refuse('This rollout brings nobody up: a tenant that is not back is tried again by rollback.');
+    if (book.freeze) refuse(`${book.freeze.actor} froze the fleet: "${book.freeze.reason}".`, 'FLT_FROZEN');
     if (!tenants?.length && !error && !host && !failed && !unfinished) refuse('Name tenants, an error, a host, or all that failed.');
     if (!book.open && !unfinished && !anybodyHeld(book, tenants))
       refuse(

@@ -166,6 +166,9 @@ it('[S07] holds while the fleet is frozen, from its start, and tells a resume wh
     state: 'paused',
     message: expect.stringContaining('black friday'),
   });
+  expect(() => book.validate('retry', { actor: 'ana', requestId: 'q-5', failed: true } as never)).toThrow(
+    expect.objectContaining({ code: 'FLT_FROZEN' }),
+  );
   book.freezes(undefined);
   expect(book.state()).toBe('running');
 });
