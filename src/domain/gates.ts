@@ -3,6 +3,8 @@
  * beyond the second the rollout stops. Single samples decide little: each step away from `pass`, and back, takes several in a row.
  */
 
+import ms from 'ms';
+
 /** When a gate is looked at: before a wave, while it runs, and while it bakes. */
 export const GATE_PHASES = ['pre', 'during', 'bake'] as const;
 export type GatePhase = (typeof GATE_PHASES)[number];
@@ -95,7 +97,7 @@ function beyondThrottle(gate: GateState, text: string, limits: GateLimits, nowMs
   const throttled = gate.throttled + 1;
   const next = { ...gate, throttled, calm: 0, troubledSinceMs };
   const heldMs = nowMs - troubledSinceMs;
-  if (heldMs > limits.holdLimitMs) return turn(next, 'fail', nowMs, `${text}, and so for ${Math.round(heldMs / 60_000)} minutes`);
+  if (heldMs > limits.holdLimitMs) return turn(next, 'fail', nowMs, `${text}, now and again for ${ms(heldMs, { long: true })}`);
   return turn(next, throttled >= HOLD_AFTER ? 'hold' : 'throttle', nowMs, text);
 }
 
