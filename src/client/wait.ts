@@ -62,7 +62,9 @@ export async function wait(context: ClientContext, options: WaitOptions = {}): P
       if (at) {
         rolloutId ??= at.rolloutId;
         options.onStatus?.(at);
-        if (!at.open) return { status: at, why: 'ended', exitCode: exitOfState(at.state) };
+        // Its workflow may still write its last words: until then nothing else can be started
+        const closing = !at.open && at.source === 'workflow';
+        if (!at.open && (!closing || Date.now() >= deadline)) return { status: at, why: 'ended', exitCode: exitOfState(at.state) };
         const waitsForPerson = at.needsPerson && options.untilNeedsPerson !== false;
         if (waitsForPerson && (seenWaiting === at.state || at.state === 'awaitingApproval'))
           return { status: at, why: 'needsPerson', exitCode: EXIT.needsPerson };

@@ -13,17 +13,17 @@ export interface MovedFilter {
  * became of them: their ledgers know. $1 rollout, $2 tenants, $3 wave, $4 terminated.
  */
 const MOVED = `
-  select t.tenant_id, t.wave, p.ordinal, coalesce(p.place ->> 'host', p.host) as host,
+  select t.tenant_id, coalesce(t.wave, 0) as wave, p.ordinal, coalesce(p.place ->> 'host', p.host) as host,
     case when p.place is null then p.database else p.place ->> 'database' end as database,
     case when p.place is null then p.schema else p.place ->> 'schema' end as schema,
     case when p.place is null then p.role else p.place ->> 'role' end as role,
     p.labels, p.lifecycle, p.position, p.applied, p.pending
   from rollout_tenant t join rollout r on r.id = t.rollout_id
   join plan_tenant p on p.plan_id = r.plan_id and p.tenant_id = t.tenant_id
-  where t.rollout_id = $1 and t.wave is not null
+  where t.rollout_id = $1
     and ($2::text[] is null or t.tenant_id = any ($2)) and ($3::int is null or t.wave = $3)
     and (t.state = 'applied' or (t.attempts > 0 and t.state <> all ('{upToDate,rolledBack,gone}'))
-      or ($4 and t.state in ('pending', 'running', 'deferred')))`;
+      or ($4 and t.wave is not null and t.state in ('pending', 'running', 'deferred')))`;
 
 const values = (rolloutId: string, { tenants, wave }: MovedFilter, terminated: boolean) => [
   rolloutId,
