@@ -8,6 +8,7 @@ import {
   closingFacts,
   deltaSince,
   ensureBookkeeping,
+  inHandKey,
   lines,
   type OpenRow,
   ownSchemas,
@@ -80,11 +81,12 @@ export async function runAndCommit(
   const facts = closingFacts(attempt, state, migration, { statements, durationMs });
   const walls = await wallsFor(attempt, session, state.counters, hints);
   try {
-    await queryEach(
+    const results = await queryEach<{ closer?: string }>(
       session.client,
       attempt.recipe.closeTransaction(sessionSettings(attempt), facts, state.xid, walls),
       answerWithin(attempt),
     );
+    if (!results.some(({ rows }) => rows?.[0]?.closer === 'on')) attempt.plain.add(inHandKey(attempt));
   } catch (error) {
     // A server error comes before COMMIT took effect; anything else means that we were not told.
     if ((error as { severity?: string }).severity === undefined) throw new CommitUnknown(facts, state.xid, error);

@@ -48,6 +48,8 @@ export interface Attempt {
   lostInside: number;
   /** Name of the migration that runs. */
   inHand: string;
+  /** Migrations and directions that have touched nothing suspicious in any tenant so far. Shared by all attempts of the runner. */
+  readonly plain: Set<string>;
   /** What a person should know of a migration that went well. */
   readonly notes: string[];
 }
@@ -85,7 +87,11 @@ export const wallsOf = (attempt: Attempt, counters: string | undefined, { grants
   grants,
   columnGrants,
   types,
+  brief: !grants && !types && attempt.plain.has(inHandKey(attempt)),
 });
+
+/** The migration in hand and its direction. */
+export const inHandKey = ({ input, inHand }: Attempt): string => `${input.direction} ${inHand}`;
 
 /** A condition that another moment may change. */
 export class NotNow extends FlotillaError {

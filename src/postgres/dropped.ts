@@ -12,7 +12,7 @@ import { type Gone, goingRowsSql, goneOutsideSql, goneSql, type Row, seenRowsSql
  */
 export async function wallsFor(attempt: Attempt, session: TenantSession, counters: string, hints: Hints): Promise<Walls> {
   const walls = wallsOf(attempt, counters, hints);
-  return attempt.lookUp || hints.lookUp ? { ...walls, gone: await goneOutside(attempt, session, walls) } : walls;
+  return attempt.lookUp || hints.lookUp ? { ...walls, brief: false, gone: await goneOutside(attempt, session, walls) } : walls;
 }
 
 /** What was dropped outside, or moved in from there. */

@@ -2,7 +2,7 @@
  * The messages around a migration. Each is one round trip: several statements in one simple query, so every value in them is a quoted
  * literal. What has to be decided between statements is decided in the server, in a DO block. Its refusals have SQLSTATEs of their own:
  * FL001 fenced, FL002 outside the tenant, FL003 not the transaction that we began, FL004 look dropped objects up first, FL005 not the backend
- * that we began on, FL006 Knex's lock row is not ours any more.
+ * that we began on, FL006 Knex's lock row is not ours any more, FL007 look closer.
  */
 
 import type { TenantRef } from '../domain/tenant.js';
@@ -11,7 +11,7 @@ import type { HistoryNames } from './contract.js';
 import { fenceKey, tenantKey } from './keys.js';
 import { bookkeeping, LEDGER } from './ledger.js';
 import { doBlock, ident, literal } from './quote.js';
-import { LOCKS_DECLARE, locksSql, type Walls, wallsDeclare, wallsSql } from './walls.js';
+import { LOCKS_DECLARE, locksSql, TOOK_CLOSER_LOOK, type Walls, wallsDeclare, wallsSql } from './walls.js';
 
 export interface SessionSettings {
   readonly tenant: TenantRef;
@@ -179,7 +179,7 @@ begin
   ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'in_progress' })}
   ${wallsSql(walls, ledger)}
 end`)}
-commit;`;
+${walls.brief ? '' : TOOK_CLOSER_LOOK} commit;`;
 }
 
 /** What a migration outside a transaction holds on to between its statements. */

@@ -9,7 +9,7 @@ import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
 import { takenBack } from '../domain/rollback-plan.js';
 import { CommitUnknown, open, runAndCommit } from './apply.js';
-import { type Attempt, fenced, NotNow, ownsFence, type Recipe, type RunnerOptions, sessionSettings } from './attempt.js';
+import { type Attempt, fenced, inHandKey, NotNow, ownsFence, type Recipe, type RunnerOptions, sessionSettings } from './attempt.js';
 import type { AttemptInput, AttemptResult, MigrationRun, TenantSession } from './contract.js';
 import { escaped } from './escaped.js';
 import { endHolder } from './holder.js';
@@ -34,6 +34,7 @@ export const createRunner = (options: RunnerOptions): Runner => createRunnerWith
 
 /** With other messages around a migration. Only `npm run bench -- guard` has others: it leaves parts out to tell what they cost. */
 export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner {
+  const plain = new Set<string>();
   return {
     async attempt(input) {
       const started = performance.now();
@@ -51,6 +52,7 @@ export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner
         answered: false,
         lostInside: 0,
         inHand: '',
+        plain,
         notes: [],
       };
       const result = await tryUntilSettled(attempt, runs);
@@ -259,6 +261,10 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
   if (!what) throw error; // a bug: Temporal shows it and tries again
   if ((error as { code?: string }).code === 'FL004') {
     attempt.lookUp = true;
+    return 'again';
+  }
+  if ((error as { code?: string }).code === 'FL007') {
+    attempt.plain.delete(inHandKey(attempt));
     return 'again';
   }
   const text = describePostgresError(error as Error);

@@ -45,7 +45,12 @@ export interface Walls {
   readonly columnGrants: boolean;
   /** Look for domains and other types that are not the tenant's. */
   readonly types: boolean;
+  /** Say only that something is suspicious (FL007): the closer look is long, and this migration has not needed it in other tenants. */
+  readonly brief: boolean;
 }
+
+/** SQL behind `wallsSql`: "on" when it took the closer look. */
+export const TOOK_CLOSER_LOOK = `select current_setting('flotilla.closer', true) as closer;`;
 
 const LOCKS = [
   'ACCESS SHARE',
@@ -163,7 +168,7 @@ export const locksSql = (walls: Pick<Walls, 'ownSchemas'>): string =>
 
 /**
  * Statements of a DO block, behind `locksSql`, that refuse what was touched outside: FL002 names it, FL004 asks the caller to look up first
- * what is gone.
+ * what is gone, FL007 to come again with walls that are not brief.
  *
  * Almost every migration stays inside. One look at the locks and one at the counters tell so; only otherwise the rest, a string until then, is
  * parsed and planned.
@@ -177,9 +182,13 @@ export function wallsSql(walls: Walls, recorded?: string): string {
   return `home := array[${[PG_TOAST, ...home, 'pg_my_temp_schema()']}];
   relations := ${walls.ownSchemas === undefined ? 'objects' : relations};
   if relations or ${asked ? 'true' : `${countersSql(walls)} <> before or ${BLIND}`} then
-    execute replace(replace(${literal(closerLook(walls))}, ${literal(BEFORE)}, before::text), ${literal(LOCKED)}, relations::text);
+    ${walls.brief ? `raise exception 'suspicious' using errcode = 'FL007';` : takeCloserLook(walls)}
   end if;`;
 }
+
+const takeCloserLook = (walls: Walls): string =>
+  `perform set_config('flotilla.closer', 'on', true);
+    execute replace(replace(${literal(closerLook(walls))}, ${literal(BEFORE)}, before::text), ${literal(LOCKED)}, relations::text);`;
 
 /** The system's own relations have smaller ones. https://github.com/postgres/postgres/blob/master/src/include/access/transam.h */
 const FIRST_NORMAL_OID = 16384;
