@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { recordDelta } from '../control/deltas.js';
 import { tenantsById } from '../control/plan-tenants.js';
@@ -109,12 +110,13 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
       tellApart(planned, { elsewhere: OUTSIDE_WINDOW });
       continue;
     }
-    const result = await attempt(deps, input, plan, tenant, deltas, {
+    const tried = await attempt(deps, input, plan, tenant, deltas, {
       onStep: (step) => {
         inHand.step = step;
       },
       stop,
     });
+    const result = await cancelledByUs(tried, stop);
     await learnDeltas(deps, input, tenant, result);
     if (result.hostDown) {
       why = { hostDown: result.hostDown };
@@ -222,6 +224,24 @@ async function attempt(
 }
 
 const stays = (to: string | undefined): { readonly to?: string } => (to === undefined ? {} : { to });
+
+const HEARD_WITHIN_MS = 3_000;
+
+/**
+ * A statement was cancelled on the server: by ourselves, when word of it comes with one of the next heartbeats. Then its turn may come again,
+ * as far as anybody else is concerned.
+ */
+async function cancelledByUs(result: AttemptResult, stop: () => boolean): Promise<AttemptResult> {
+  if (result.code !== 'FLT_CANCELLED' || (result.outcome !== 'failed' && result.outcome !== 'rollbackFailed')) return result;
+  const { cancelled } = Context.current();
+  const heard = new AbortController();
+  await Promise.race([
+    cancelled.catch(() => undefined),
+    delay(HEARD_WITHIN_MS, undefined, { signal: heard.signal }).catch(() => undefined),
+  ]);
+  heard.abort();
+  return stop() ? { ...result, outcome: 'deferred' } : result;
+}
 
 /** What it had finished when its time was over is finished. */
 function overTime(tenant: TenantRef, result: AttemptResult, limitMs: number): AttemptResult {

@@ -14,6 +14,7 @@ import { steerOrParked } from './parked.js';
 import { type PlanOptions, plan } from './plan.js';
 import { type PreviewOptions, previewRollback } from './preview-rollback.js';
 import * as reads from './reads.js';
+import { retry } from './retry.js';
 import { type RollbackOptions, rollback } from './rollback.js';
 import type { RolloutStatus } from './rollout-status.js';
 import { type StartOptions, type StartResult, start } from './start.js';
@@ -94,9 +95,9 @@ export class FlotillaClient {
   skip(options: SteerOptions<'skip'>): Promise<SteerResult> {
     return steerOrParked(this.#context, 'skip', options);
   }
-  /** Tries failed tenants again; one of them goes first. Also reaches tenants that an ended rollout left parked. @throws FLT_REFUSED */
+  /** {@inheritDoc retry} */
   retry(options: SteerOptions<'retry'>): Promise<SteerResult> {
-    return steerOrParked(this.#context, 'retry', options);
+    return retry(this.#context, options);
   }
   /** Changes how many lists run at once, over all hosts and on each, and how many failures the wave bears; from the next dispatch on. A limit below what has failed already halts at once. @throws FLT_REFUSED, FLT_USAGE */
   speed(options: SteerOptions<'speed'>): Promise<SteerResult> {

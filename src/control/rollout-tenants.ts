@@ -169,15 +169,21 @@ export async function latestOfTenant(
 export async function parkedTenants(
   pool: ControlPool,
   fleet: string,
-  filter: Pick<TenantFilter, 'tenants' | 'error' | 'host'>,
+  filter: Pick<TenantFilter, 'states' | 'tenants' | 'error' | 'host'>,
 ): Promise<readonly { readonly id: string; readonly rolloutId: string }[]> {
   return ask(
     pool,
     `select t.tenant_id id, max(t.rollout_id) "rolloutId" from rollout_tenant t join rollout r on r.id = t.rollout_id
-     where r.fleet = $1 and t.state in ('parked', 'rollbackFailed')
+     where r.fleet = $1 and t.state = any ($5)
        and ($2::text[] is null or t.tenant_id = any($2)) and ($3::text is null or t.code = $3) and ($4::text is null or t.host = $4)
      group by 1 order by 1`,
-    [fleet, filter.tenants?.length ? filter.tenants : null, filter.error ?? null, filter.host ?? null],
+    [
+      fleet,
+      filter.tenants?.length ? filter.tenants : null,
+      filter.error ?? null,
+      filter.host ?? null,
+      filter.states ?? ['parked', 'rollbackFailed'],
+    ],
   );
 }
 

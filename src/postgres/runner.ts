@@ -65,8 +65,9 @@ type Settled = Omit<AttemptResult, 'runs' | 'durationMs'>;
 
 /** What a person should know goes with the tenant, also where all went well. */
 function withNotes({ notes, input }: Attempt, result: Settled): Settled {
-  if (notes.length === 0 || result.message !== undefined) return result;
-  return { ...result, message: `${input.tenant.id}: ${[...new Set(notes)].join('; ')}.` };
+  if (notes.length === 0 || (result.message !== undefined && !result.partial)) return result;
+  const said = [...new Set(notes)].join('; ');
+  return { ...result, message: result.message === undefined ? `${input.tenant.id}: ${said}.` : `${result.message} Also: ${said}.` };
 }
 
 async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<Settled> {

@@ -91,6 +91,8 @@ export interface AdminArgs {
   retry: ParkedArgs;
   skip: ParkedArgs;
   rollback: ParkedArgs & { readonly force?: boolean };
+  /** Whether a worker has the files of the rollout's plan as they were. */
+  checkFiles: { readonly rolloutId: string };
   /** Freezes the plan that takes a closed rollout back, under the given id. */
   planRollback: RollbackScope & { readonly planId: string; readonly force: boolean };
   /** Says what a rollback would do, tenant by tenant; changes nothing. */
@@ -155,6 +157,7 @@ export interface AdminAnswers {
   retry: ParkedAnswer;
   skip: ParkedAnswer;
   rollback: ParkedAnswer;
+  checkFiles: Record<string, never>;
   planRollback: PlanSummary;
   previewRollback: RollbackPreview;
   repair: RepairAnswer;

@@ -137,6 +137,7 @@ export const ADMIN_VERBS = [
   'retry',
   'skip',
   'rollback',
+  'checkFiles',
   'planRollback',
   'previewRollback',
   'repair',

@@ -11,7 +11,8 @@ export async function retryParked(input: RolloutInput, book: RolloutBook, ask: R
   const parked = await control.findParked({
     fleet,
     rolloutId,
-    ...(ask.tenants ? { tenants: ask.tenants } : {}),
+    // One that could not be rolled back is brought up again only when somebody names it
+    ...(ask.tenants ? { tenants: ask.tenants } : { states: ['parked'] }),
     ...(ask.error ? { error: ask.error } : {}),
     ...(ask.host ? { host: ask.host } : {}),
   });

@@ -5,7 +5,9 @@
 
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { condition, getExternalWorkflowHandle, setCurrentDetails, setHandler, sleep } from '@temporalio/workflow';
+import { backoffMs } from '../domain/backoff.js';
 import { workflowIds } from '../domain/ids.js';
+import { judgeTry } from '../domain/on-demand.js';
 import type { ListResult } from '../domain/outcome.js';
 import type { TenantState } from '../domain/tenant.js';
 import { controlActivities, listActivities } from './activity-options.js';
@@ -25,6 +27,11 @@ import {
 } from './handlers.js';
 import type { TenantAnswer, TenantAsk, TenantInput, TenantResolved, TenantResult, TenantVerb } from './messages.js';
 import { steadily } from './steady.js';
+
+/** A tenant whose turn does not come is given up after so many tries, most of them a minute apart. */
+const MOST_TRIES = 10;
+const MOST_WORKERS = 3;
+const BACKOFF = { minBackoffMs: 500, maxBackoffMs: 60_000 };
 
 export async function tenantWorkflow(first: TenantInput): Promise<TenantResult> {
   let parked = first;
@@ -112,46 +119,54 @@ export async function tenantWorkflow(first: TenantInput): Promise<TenantResult> 
 
   async function migrate(verb: 'retry' | 'rollback', ask: TenantAsk): Promise<TenantResolved['resolution']> {
     attempts++;
-    state = verb === 'retry' ? 'running' : 'rollingBack';
-    show();
-    for (;;) {
-      const { migrateTenants } = listActivities(parked.taskQueue, parked.cell, `${parked.host}: ${parked.tenant} (${verb})`);
+    for (let tries = 1; ; tries++) {
+      state = verb === 'retry' ? 'running' : 'rollingBack';
+      show();
       let result: ListResult;
       try {
-        result = await migrateTenants({
-          fleet: parked.fleet,
-          planId: parked.planId,
-          rolloutId: parked.rolloutId,
-          wave: parked.wave,
-          host: parked.host,
-          direction: verb === 'retry' ? 'up' : 'down',
-          tenants: [parked.tenant],
-          canary: false,
-          again: true,
-          timeBoxMs: 60_000,
-          actor: ask.actor,
-          ...(ask.force ? { force: true } : {}),
-        });
+        result = await tryOnce(verb, ask);
       } catch (error) {
         const cause = error instanceof ActivityFailure ? error.cause : undefined;
-        return failed(
-          verb,
-          cause instanceof ApplicationFailure ? (cause.type ?? 'FLT_INTERNAL') : 'FLT_WORKER_LOST',
-          cause?.message ?? 'three workers in a row were lost',
-        );
+        const code = cause instanceof ApplicationFailure ? (cause.type ?? 'FLT_INTERNAL') : 'FLT_WORKER_LOST';
+        return failed(verb, code, cause?.message ?? 'three workers in a row were lost');
       }
-      const [exception] = result.exceptions;
-      if (result.hostDown || result.filesDiffer) {
-        if (attempts++ >= 10)
-          return failed(verb, result.hostDown?.code ?? 'FLT_MIGRATION_MISMATCH', (result.hostDown ?? result.filesDiffer)!.message);
-        await sleep(Math.min(60_000, 1_000 * 2 ** attempts), { summary: 'waits before the next try' });
-      } else if (!exception) return verb === 'retry' ? 'applied' : 'rolledBack';
-      else if (exception.outcome === 'moved') parked = { ...parked, host: exception.to!.host, cell: exception.to!.cell };
-      else if (exception.outcome === 'upToDate') return verb === 'retry' ? 'applied' : 'rolledBack';
-      else if (exception.outcome === 'rolledBack') return 'rolledBack';
-      else if (exception.outcome === 'gone' || exception.outcome === 'skipped') return 'skipped';
-      else return failed(verb, exception.code ?? 'FLT_INTERNAL', exception.message ?? '', exception.partial);
+      const outcome = result.exceptions[0]?.outcome;
+      if (outcome === 'rolledBack') return 'rolledBack';
+      if (outcome === 'gone' || outcome === 'skipped') return 'skipped';
+      const said = judgeTry(parked.tenant, result);
+      if ('done' in said) return verb === 'retry' ? 'applied' : 'rolledBack';
+      if ('failed' in said) return failed(verb, said.failed.code, said.failed.message, said.failed.partial);
+      if ('moved' in said) {
+        parked = { ...parked, host: said.moved.host, cell: said.moved.cell };
+        continue;
+      }
+      // Another worker may have the files of the plan; when none has, a person waits for the answer
+      if (tries >= (said.again.code === 'FLT_MIGRATION_MISMATCH' ? MOST_WORKERS : MOST_TRIES))
+        return failed(verb, said.again.code, said.again.message);
+      state = 'deferred';
+      parked = { ...parked, ...said.again };
+      show();
+      await sleep(backoffMs(tries, BACKOFF, Math.random), { summary: `${said.again.code}: waits before the next try` });
     }
+  }
+
+  /** One list of one tenant. */
+  function tryOnce(verb: 'retry' | 'rollback', ask: TenantAsk): Promise<ListResult> {
+    const { fleet, planId, rolloutId, wave, host, cell, taskQueue, tenant } = parked;
+    return listActivities(taskQueue, cell, `${host}: ${tenant} (${verb})`).migrateTenants({
+      fleet,
+      planId,
+      rolloutId,
+      wave,
+      host,
+      direction: verb === 'retry' ? 'up' : 'down',
+      tenants: [tenant],
+      canary: false,
+      again: true,
+      timeBoxMs: 60_000,
+      actor: ask.actor,
+      ...(ask.force ? { force: true } : {}),
+    });
   }
 
   function failed(verb: 'retry' | 'rollback', code: string, message: string, partial = parked.partial): 'failedAgain' | 'rollbackFailed' {

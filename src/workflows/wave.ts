@@ -97,6 +97,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
         paused: desired === 'pause',
         ...book.leftOut(),
       });
+    if (desired === 'abort') book.giveUp();
     book.closeRest();
     if (direction === 'up' && !book.halt) await verify();
     await settleOutbox();

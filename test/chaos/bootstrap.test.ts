@@ -65,7 +65,7 @@ describe("Knex's lock table", () => {
     expect(await scene.state()).toEqual(APPLIED);
   });
 
-  it('[F03] that says locked, by nobody, is left alone and named with the remedy; unlocked by Knex it goes on', async () => {
+  it('[F03] [S23] that says locked, by nobody, is left alone and named with the remedy; unlocked by Knex it goes on', async () => {
     const scene = await withKnexTables('insert into acme.knex_migrations_lock (is_locked) values (1), (0)');
     const result = await scene.attempt('up', { quickTries: 2 });
     expect(result).toMatchObject({

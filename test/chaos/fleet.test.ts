@@ -67,7 +67,7 @@ async function onceEach(url: string, schemas: readonly string[], migrations: rea
 const CLOSING = /^set constraints all immediate/;
 
 describe('a worker that Temporal has lost', () => {
-  it('[F14] has its result lost after COMMIT: another worker asks the ledger and counts the tenant as applied', async () => {
+  it('[F14] [S21] has its result lost after COMMIT: another worker asks the ledger and counts the tenant as applied', async () => {
     const schemas = names(6);
     const { db, wire } = await wired(schemas);
     const fleet = await setup({ hosts: { h1: { schemas: [], url: db.url } } });

@@ -121,12 +121,20 @@ it('asks for approval of a wave by name and digest', async () => {
   expect(await json(fleet, 'wait', 'wait')).toMatchObject({ code: 0, state: 'succeeded' });
 });
 
-it('halts when a wave is rejected, and aborts', async () => {
+it('[S17] halts when a wave is rejected, offers the rollback, and aborts once', async () => {
   const fleet = await setup({ config: strategy(`waves: [{ name: 'all' }], approval: { when: 'afterCanary' }`) });
   const waiting = await json(fleet, 'start', 'start', '--wait');
   expect((await json(fleet, 'steer', 'reject', 'all', '--digest', waiting.approval.digest, '--reason', 'not today')).accepted).toBe(true);
-  expect(await json(fleet, 'wait', 'wait')).toMatchObject({ code: 4, state: 'halted' });
-  expect((await json(fleet, 'steer', 'abort', '--reason', 'not today')).accepted).toBe(true);
+  const halted = await json(fleet, 'wait', 'wait');
+  expect(halted).toMatchObject({ code: 4, state: 'halted' });
+  expect(halted.next.map(({ command }: { command: string }) => command)).toContain("flotilla rollback --reason '…'");
+  const why = await json(fleet, 'explain', 'explain');
+  expect(why).toMatchObject({ code: 0, state: 'halted', needsPerson: true });
+  expect(why.reasons[0].sentence).toContain('rejected wave "all" (whoever may approve or reject');
+  const aborted = await json(fleet, 'steer', 'abort', '--reason', 'not today');
+  expect(aborted).toMatchObject({ code: 0, accepted: true, state: 'aborted', moved: 1, untouched: 5 });
+  expect(aborted.next.map(({ command }: { command: string }) => command)).toContain(`flotilla rollback ${aborted.rolloutId} --reason '…'`);
+  expect(await json(fleet, 'steer', 'abort')).toMatchObject({ code: 3, error: { code: 'FLT_NO_OPEN_ROLLOUT' } });
   const ended = await json(fleet, 'wait', 'wait');
   expect(ended).toMatchObject({ code: 9, state: 'aborted' });
   expect(ended.totals).toMatchObject({ applied: 1, cancelled: 5 });
@@ -199,7 +207,7 @@ it('prints one line per change when it is watched and piped', async () => {
   fleet.migration('20260102000000_title.js', addTitle);
 });
 
-it('replaces an open rollout: aborts it, waits for the tenants in hand, starts', async () => {
+it('[S30] replaces an open rollout: aborts it, waits for the tenants in hand, starts', async () => {
   const fleet = await setup({ migrations: { '20260101000000_gated.js': waitsAtGate } });
   const openGate = await gate(fleet);
   const one = await json(fleet, 'start', 'start');

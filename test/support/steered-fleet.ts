@@ -6,10 +6,12 @@ import { FlotillaClient } from '../../src/client/flotilla-client.js';
 import type { RolloutStatus } from '../../src/client/rollout-status.js';
 import { workflowIds } from '../../src/domain/ids.js';
 import { countTotals, TENANT_STATES } from '../../src/domain/tenant.js';
-import { createFleet, type FleetFixture, type FleetOptions, until } from './fleet.js';
+import { createFleet, type FleetFixture, type FleetOptions, until, type WorkerProcess } from './fleet.js';
 
 export interface SteeredFleet extends FleetFixture {
   readonly client: FlotillaClient;
+  /** The one that it began with. */
+  readonly workerProcess: WorkerProcess;
   /** Changes the table that the tenants stand in. */
   directory(sql: string, values?: unknown[]): Promise<unknown>;
   /** Waits for a reading that fits. */
@@ -42,7 +44,7 @@ export async function steeredFleet({
   for (const host of hosts)
     for (const { nspname } of await fleet.rows<{ nspname: string }>(host, `select nspname from pg_namespace where nspname ~ '^t[0-9]'`))
       await directory(`insert into public.tenants values ($1, $2, $1)`, [nspname, host]);
-  await fleet.worker(worker);
+  const workerProcess = await fleet.worker(worker);
   const client = await FlotillaClient.connect({ fleet: fleet.name, taskQueue: fleet.name, address: fleet.temporalAddress, actor: 'ana' });
   onTestFinished(() => client.close());
   const connection = await Connection.connect({ address: fleet.temporalAddress });
@@ -59,6 +61,7 @@ export async function steeredFleet({
   return {
     ...fleet,
     client,
+    workerProcess,
     directory,
     states,
     async until(check, what) {

@@ -242,7 +242,7 @@ test('stays halted with its tenants untouched when a wave is terminated in Tempo
   expect(report.totals.applied).toBe(4);
 });
 
-test('tries parked tenants again behind a probe, and passes over one whose workflow is gone', async () => {
+test('[S27] tries parked tenants again behind a probe, and passes over one whose workflow is gone', async () => {
   const signalled: string[][] = [];
   const tell = (fleet: Fleet, tenant: string) =>
     fleet.handle().signal('tenantResolved', { rolloutId: 'r-1', tenant, wave: 0, resolution: 'applied' });

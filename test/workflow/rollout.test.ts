@@ -23,7 +23,7 @@ test('migrates a canary and then the waves, each tenant once', async () => {
   expect(fleet.recorded.at(-1)).toBe('succeeded');
 });
 
-test('halts when the failure budget is exceeded, latched, and a canary overshoots by nothing', async () => {
+test('[S09] halts when the failure budget is exceeded, latched, and a canary overshoots by nothing', async () => {
   const fleet = s.fleet({
     waves: [wave(0, 'canary', { h1: 3 }, { canary: true, maxConcurrency: 1, window: 1 }), wave(1, 'rest', { h1: 20 })],
     tenant: () => fails,
@@ -120,7 +120,7 @@ test('halts with the reasons instead, when a rule refuses the rollback; forced w
   expect(fleet.lists.filter((l) => l.direction === 'down').every((l) => l.force)).toBe(true);
 });
 
-test('ends rollbackFailed when a tenant cannot be returned; the others are; leaving it out ends it', async () => {
+test('[S24] ends rollbackFailed when a tenant cannot be returned; the others are; leaving it out ends it', async () => {
   const fleet = s.fleet({
     waves: [wave(0, 'rest', { h1: 6 }, { window: 1 })],
     tenant: (id, { direction }) =>

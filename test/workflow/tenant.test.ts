@@ -10,7 +10,7 @@ import { stack } from '../support/temporal.js';
 const s = stack();
 const test = (title: string, body: () => Promise<void>) => it(title, () => s.watched(body));
 
-type Try = Omit<TenantException, 'id'> | 'clean' | Pick<ListResult, 'hostDown'>;
+type Try = Omit<TenantException, 'id'> | 'clean' | Pick<ListResult, 'hostDown' | 'hostBusy' | 'filesDiffer'>;
 const fails: Try = { outcome: 'failed', code: 'FLT_CHECK_VIOLATION', message: 't1: a row does not fit' };
 
 /** A parked tenant whose tries end as listed, one after the other. */
@@ -126,6 +126,36 @@ test('tries again by itself while its host is silent', async () => {
   await send(handle, 'retry');
   expect((await handle.result()) as TenantResult).toMatchObject({ resolution: 'applied' });
   expect(asked).toHaveLength(2);
+});
+
+test('waits for its turn where all slots of its host are taken, and where somebody holds its lock', async () => {
+  const { handle, asked } = await parked(
+    { hostBusy: { message: 'all 4 slots of host "h1" are taken' } },
+    { outcome: 'deferred', code: 'FLT_TENANT_BUSY', message: 't1: another session is migrating it.' },
+    'clean',
+  );
+  await send(handle, 'retry');
+  expect((await handle.result()) as TenantResult).toMatchObject({ resolution: 'applied' });
+  expect(asked).toHaveLength(3);
+});
+
+test('follows a tenant that has moved to another host', async () => {
+  const { handle, asked } = await parked(
+    { outcome: 'moved', code: 'FLT_TENANT_MOVED', message: 'it lives on host "h2" now', to: { host: 'h2', cell: 'eu', limit: 4 } },
+    'clean',
+  );
+  await send(handle, 'retry');
+  expect((await handle.result()) as TenantResult).toMatchObject({ resolution: 'applied' });
+  expect(asked.map(({ host }) => host)).toEqual(['h1', 'h2']);
+});
+
+test('gives up after a few workers whose files are not those of the plan, and says so', async () => {
+  const other = { filesDiffer: { build: 'abc', message: "worker build abc: its m1 differs from the plan's" } };
+  const { handle, asked } = await parked(other, other, other);
+  await send(handle, 'retry');
+  const at = await until(handle, ({ state, code }) => state === 'parked' && code === 'FLT_MIGRATION_MISMATCH');
+  expect(at.message).toContain("its m1 differs from the plan's");
+  expect(asked).toHaveLength(3);
 });
 
 test('takes up a later trouble of the same tenant, and ends when its rollout has dealt with it', async () => {

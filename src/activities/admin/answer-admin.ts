@@ -6,6 +6,7 @@ import { buildOf } from '../build.js';
 import type { Activities } from '../contract.js';
 import type { ActivityDeps } from '../deps.js';
 import { checkControl } from './check-control.js';
+import { checkFiles } from './check-files.js';
 import { holdFleet } from './hold-fleet.js';
 import { pinTenants, unpinTenants } from './hold-tenants.js';
 import { planRollback } from './plan-rollback.js';
@@ -39,6 +40,7 @@ const ANSWERERS: Answerers = {
   tenant: readTenant,
   retry: (deps, context, args) => steerParked(deps, context, 'retry', args),
   skip: (deps, context, args) => steerParked(deps, context, 'skip', args),
+  checkFiles,
   planRollback,
   rollback: (deps, context, args) => steerParked(deps, context, 'rollback', args),
   freeze: holdFleet,

@@ -7,6 +7,7 @@ import type { TenantVerb } from '../../workflows/messages.js';
 import type { ActivityDeps } from '../deps.js';
 import { signalParked } from '../parked-tenants.js';
 import type { AdminContext } from './answer-admin.js';
+import { checkFiles } from './check-files.js';
 
 const SAMPLE = 5;
 
@@ -23,10 +24,13 @@ export async function steerParked(
   const freeze = verb === 'retry' ? await freezeOf(deps.control, context.fleet) : undefined;
   if (freeze) throw new FlotillaError('FLT_FROZEN', `${freeze.actor} froze the fleet: "${freeze.reason}".`, {});
   const fits = await parkedTenants(deps.control, context.fleet, {
+    // One that could not be rolled back is brought up again only when somebody names it
+    ...(verb === 'retry' && !tenants?.length ? { states: ['parked'] } : {}),
     ...(tenants === undefined ? {} : { tenants }),
     ...(error === undefined ? {} : { error }),
     ...(host === undefined ? {} : { host }),
   });
+  if (verb === 'retry') for (const rolloutId of new Set(fits.map((it) => it.rolloutId))) await checkFiles(deps, context, { rolloutId });
   const reached = await signalParked(deps.temporal, {
     ...context,
     verb,

@@ -305,7 +305,8 @@ export class WaveBook {
 
   #defer(host: HostState, item: WaveItem, exception: TenantException, nowMs: number, random: () => number): void {
     if (COSTS_NO_TRY.includes(exception.code ?? '')) {
-      host.queue.push({ ...item, again: true, dueMs: nowMs + NOT_AT_ONCE_MS });
+      const left = exception.partial ? { left: exception.message ?? '' } : {};
+      host.queue.push({ ...item, ...left, again: true, dueMs: nowMs + NOT_AT_ONCE_MS });
       return;
     }
     const deferrals = item.deferrals + 1;
@@ -391,6 +392,19 @@ export class WaveBook {
         state,
         ...(state === 'blocked' ? { code: 'FLT_PINNED', reason: 'pinned' } : { reason: 'skipped by an operator' }),
       });
+    }
+  }
+
+  /** Nobody's turn comes any more: who was cancelled half-way is not untouched. */
+  giveUp(): void {
+    if (this.#input.direction === 'down') return;
+    for (const host of this.hosts) {
+      const half = host.queue.filter((item) => item.left !== undefined);
+      host.queue = host.queue.filter((item) => item.left === undefined);
+      for (const { id, left } of half) {
+        this.fail(host.host, id, 'FLT_CANCELLED', left!, true);
+        this.troubled.set(id, { state: 'failed', code: 'FLT_CANCELLED', host: host.host, partial: true });
+      }
     }
   }
 

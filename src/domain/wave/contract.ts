@@ -38,6 +38,8 @@ export interface WaveItem {
   readonly deferrals: number;
   /** Alone in its list: an earlier list with it was lost. */
   readonly alone: boolean;
+  /** Something of it was cancelled half-way and stays: what was said of that. */
+  readonly left?: string;
   /** Not before this time (deferred). */
   readonly dueMs: number;
   /** The windows that concern it, by index and joined with commas; undefined: none do. */

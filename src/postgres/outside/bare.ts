@@ -119,7 +119,11 @@ async function createIndex(
       // What it leaves would go on refusing the application's writes; take it away, and nothing of this statement has happened
       if (classify(error)?.trouble === 'connection') throw error;
       const left = (await probeIndex(session.client, bare, true)).found;
-      if (left && !left.usable) await dropIndex(run, left);
+      if (left && !left.usable)
+        await dropIndex(run, left).catch((stays) => {
+          attempt.notes.push(`the half-built index "${left.name}" stays, invalid; a retry takes it away and builds it anew`);
+          throw stays;
+        });
       await run.keep(journal.strike(place));
       throw error;
     }

@@ -338,7 +338,7 @@ it('names an edited file, an out-of-order file, and a missing schema', async () 
   });
 });
 
-it('leaves a stuck lock row of Knex alone and says so', async () => {
+it('[S23] leaves a stuck lock row of Knex alone and says so', async () => {
   const tenant = await schemaTenant();
   const fixture = setup({ '20260101_notes.js': NOTES, '20260102_title.js': TITLE });
   await fixture.attempt(tenant, 'up', { migrations: (await fixture.migrations()).slice(0, 1) });

@@ -77,20 +77,20 @@ it('rounds a percentage down to what exact arithmetic gives: never below zero, n
 
 const oneWave = (maxFailures: number | `${number}%`): StrategySpec => ({ canary: false, waves: [{ name: 'all', maxFailures }] });
 
-it('10: 1% of 50 tenants tolerates none, and the plan warns of it', () => {
+it('[S10] 1% of 50 tenants tolerates none, and the plan warns of it', () => {
   const planned = plan(fleet(50), oneWave('1%'));
   expect(planned.waves[0]!.maxFailures).toBe(0);
   expect(codes(planned)).toEqual([['warning', 'FLT_TOLERANCE_ZERO']]);
   expect(planned.findings[0]!.message).toContain('1% of 50 tenants is 0');
 });
 
-it('10: 10% of 50 tenants tolerates five', () => {
+it('[S10] 10% of 50 tenants tolerates five', () => {
   const planned = plan(fleet(50), oneWave('10%'));
   expect(planned.waves[0]!.maxFailures).toBe(5);
   expect(planned.findings).toEqual([]);
 });
 
-it('10: 100% tolerates all, and 0 or 0% none without a warning', () => {
+it('[S10] 100% tolerates all, and 0 or 0% none without a warning', () => {
   expect(plan(fleet(50), oneWave('100%')).waves[0]!.maxFailures).toBe(50);
   for (const none of [0, '0%', '0.0%' as '0%'] as const) {
     expect(plan(fleet(50), oneWave(none)).waves[0]!.maxFailures).toBe(0);

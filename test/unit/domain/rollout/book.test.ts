@@ -235,7 +235,7 @@ it('gives a repeated request its first answer, and does nothing again', () => {
   expect(book.events.map(({ verb }) => verb)).toEqual(['pause', 'resume']);
 });
 
-it('34: stays halted until unresolved failures are within the limit or accepted', () => {
+it('[S34] stays halted until unresolved failures are within the limit or accepted', () => {
   const { book, breach } = setup();
   breach();
   expect(accepts(book, 'resume', who())).toBe(false);

@@ -67,7 +67,7 @@ it('halts exactly when more failures came in than are tolerated', () => {
   );
 });
 
-it('fails no more tenants than tolerated plus those on the way, and in a canary one more than tolerated', () => {
+it('[S09] fails no more tenants than tolerated plus those on the way, and in a canary one more than tolerated', () => {
   fc.assert(
     fc.property(wave, outcomes, (limits, fails) => {
       const { failures } = runWave(limits, fails);
