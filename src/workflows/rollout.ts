@@ -57,6 +57,8 @@ import { waveWorkflow } from './wave.js';
 
 /** Gates that were passed longer ago than this are looked at once more before the wave. */
 const GATES_AGE_MS = 60_000;
+/** What a rollout that is over waits for whoever is being told of it. */
+const LAST_NOTICES_MS = 5_000;
 
 export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutReport> {
   const book = new RolloutBook(input, Date.now());
@@ -99,6 +101,8 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     if (!wave.approved) await approval(wave);
     if (Date.now() - passedAt > GATES_AGE_MS) await passGates();
     await unpaused();
+    // A gate that fails before a wave speaks of what the waves before it have done
+    if (book.halt?.code === 'FLT_GATE_FAILED') book.breach(book.bakingWave() ?? wave);
     if (book.halt || book.interrupted()) return;
     await runUp(wave);
     if (book.halt) book.breach(wave);
@@ -337,9 +341,10 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     await condition(() => !writing && !steering);
     await steer();
     await write();
-    await condition(() => telling === 0);
     const report: RolloutReport = { ...book.progress(), finalState: state, durationMs: Date.now() - book.startedAtMs };
     await control.closeRollout({ fleet: input.fleet, rolloutId: input.rolloutId, finalState: state, progress: report });
+    // A webhook that does not answer is told on; it does not keep the next rollout waiting
+    if (telling > 0) await condition(() => telling === 0, LAST_NOTICES_MS);
     if (state === 'succeeded') return report;
     // Failed, so that the UI shows it red
     throw ApplicationFailure.create({ type: state, message: `The rollout ended ${state}.`, details: [report], nonRetryable: true });
