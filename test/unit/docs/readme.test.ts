@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { expect, it } from 'vitest';
 
 const readme = readFileSync('README.md', 'utf8');
@@ -12,7 +13,7 @@ it('names scripts that exist, and proofs that name a test or a benchmark', () =>
     if (!what) continue;
     const folder = name === 'bench' ? 'bench' : `test/${name!.split(':')[1]}`;
     expect(
-      readdirSync(folder).some((file) => file.replace(/(\.test)?\.ts$/, '') === what),
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((file) => basename(file).replace(/(\.test)?\.ts$/, '') === what),
       command,
     ).toBe(true);
   }
