@@ -158,6 +158,28 @@ const rolloutPart = {
     })
     .optional(),
   rollbackOf: z.string().optional().describe('the closed rollout that this one takes back'),
+  gateReadings: z
+    .object({
+      passing: count,
+      others: z.array(
+        z.object({
+          gate: z.string(),
+          host: z.string().optional().describe('missing: of the whole fleet'),
+          verdict: z.string().optional().describe('missing: not known yet'),
+          since: time,
+          value: z.number().optional(),
+          text: z.string().optional(),
+          idle: z.enum(['dryRun', 'skipped']).optional().describe('shown, and acts on nothing'),
+        }),
+      ),
+    })
+    .optional()
+    .describe('while it is open: how many gates pass, and those that do not simply pass'),
+  speed: z
+    .object({ maxConcurrency: count.optional(), perHost: count.optional() })
+    .optional()
+    .describe('what an operator has set with `speed`'),
+  sweeps: count.optional().describe('looks so far for tenants that came or changed meanwhile'),
   url: z.string().nullable().describe('in the Temporal UI'),
   terminated: z.boolean().optional().describe('ended by Terminate in Temporal'),
   source: z

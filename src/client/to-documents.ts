@@ -101,6 +101,16 @@ export function rolloutBody(at: RolloutStatus, plan?: PlanSummary): RolloutBody 
     ...(at.approval ? { approval: { wave: at.approval.wave, digest: at.approval.digest, expiresAt: iso(at.approval.expiresAtMs) } } : {}),
     ...(at.rollback ? { rollback: { ...at.rollback, refused: [...at.rollback.refused], failed: [...at.rollback.failed] } } : {}),
     ...(at.rollbackOf === undefined ? {} : { rollbackOf: at.rollbackOf }),
+    ...(at.open
+      ? {
+          gateReadings: {
+            passing: at.gates.passing,
+            others: at.gates.others.map(({ sinceMs, ...it }) => ({ ...it, since: iso(sinceMs) })),
+          },
+        }
+      : {}),
+    ...(at.speed ? { speed: at.speed } : {}),
+    ...(at.sweeps > 0 ? { sweeps: at.sweeps } : {}),
     url: at.url,
     ...(at.terminated ? { terminated: true } : {}),
     source: at.source,

@@ -46,6 +46,8 @@ export function renderRollout(at: RolloutStatus, style: Style): string {
   ];
   if (at.waves.length && (at.open || at.waves.length > 1)) parts.push(renderWaves(at.waves, style));
   if (at.reasons.length) parts.push(renderReasons(at, style));
+  const control = renderControl(at, style);
+  if (control) parts.push(control);
   const rollback = renderRollback(at, style);
   if (rollback) parts.push(rollback);
   if (at.failures.length) parts.push(unresolved(at.totals) > 0 ? renderFailures(at, style) : renderResolved(at, style));
@@ -135,10 +137,33 @@ export function drawBar(done: number, of: number): string {
 
 function renderReasons(at: RolloutStatus, { width, colors }: Style): string {
   const rows = at.reasons.map((reason) => {
-    const clears = reason.clears === 'itself' ? ' (clears by itself)' : '';
+    const until = reason.untilMs === undefined ? '' : `, ${moment(reason.untilMs)}`;
+    const clears = reason.clears === 'itself' ? ` (clears by itself${until})` : '';
     return `  ${reason.kind.padEnd(10)} ${wrap(`${reason.text}${clears}`, width - 13, ' '.repeat(13))}`;
   });
   return [colors.bold('WHY'), ...rows].join('\n');
+}
+
+/** Gates that do not simply pass, and what an operator has set: what a person looks for when it goes slower than planned. */
+function renderControl({ gates, speed, sweeps, open }: RolloutStatus, { width, colors }: Style): string | undefined {
+  if (!open) return undefined;
+  const lines: string[] = [];
+  if (gates.others.length) {
+    lines.push(`${colors.bold('GATES')}  ${number(gates.passing)} pass`);
+    for (const it of gates.others.slice(0, 8)) {
+      const name = it.host === undefined ? it.gate : `${it.gate} on ${it.host}`;
+      const idle = it.idle === 'skipped' ? ' (skipped)' : it.idle === 'dryRun' ? ' (dry run)' : '';
+      lines.push(`  ${wrap(`${name}  ${it.verdict ?? 'not known yet'}${it.text ? `: ${it.text}` : ''}${idle}`, width - 2, '    ')}`);
+    }
+    if (gates.others.length > 8) lines.push(`  and ${gates.others.length - 8} more`);
+  }
+  const set = [
+    speed?.maxConcurrency === undefined ? '' : `${speed.maxConcurrency} at once`,
+    speed?.perHost === undefined ? '' : `${speed.perHost} per host`,
+  ].filter(Boolean);
+  if (set.length) lines.push(`${colors.bold('SPEED')}  ${set.join(', ')} (flotilla speed)`);
+  if (sweeps > 0) lines.push(`${colors.bold('SWEEPS')}  ${plural(sweeps, 'look')} for tenants that came or changed meanwhile`);
+  return lines.length ? lines.join('\n') : undefined;
 }
 
 /** @param at null: this fleet never had a rollout */

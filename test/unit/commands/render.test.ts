@@ -2,9 +2,11 @@ import { expect, it } from 'vitest';
 import { clip, duration, wrap } from '../../../src/commands/render/format.js';
 import { renderAudit, renderDoctor, renderHistory, renderSteer, renderTenant } from '../../../src/commands/render/lists.js';
 import { renderPlan } from '../../../src/commands/render/plan.js';
-import { drawBar, renderRollout } from '../../../src/commands/render/rollout.js';
+import { renderPreview } from '../../../src/commands/render/preview.js';
+import { drawBar, renderExplain, renderRollout } from '../../../src/commands/render/rollout.js';
 import { plain } from '../../../src/commands/render/style.js';
 import { renderAdopted, renderBaseline, renderEjected, renderRefresh, renderRepair } from '../../../src/commands/render/truth.js';
+import { limitsOf } from '../../../src/domain/rollback-preview.js';
 import { START, sampleBaseline, sampleGate, samplePlan, sampleRefresh, sampleRepair, sampleStatus, totals } from '../client/samples.js';
 
 const style = plain(80);
@@ -123,6 +125,61 @@ it('shows why a rollout halted, why it was not rolled back, and what to type', (
       flotilla abort --reason '…'                  stop here; nothing is undone
     "
   `);
+});
+
+it('shows gates that do not pass, what an operator has set, and windows', () => {
+  const at = sampleStatus({
+    state: 'paused',
+    failures: [],
+    reasons: [{ kind: 'window', text: '61 tenants wait for their window', clears: 'itself', untilMs: START + 3_600_000 }],
+    gates: {
+      passing: 118,
+      others: [
+        { gate: 'lockWaits', host: 'pg-eu-1', verdict: 'throttle', sinceMs: START, text: '7 is above 5' },
+        { gate: 'errors', verdict: 'error', sinceMs: START, text: 'no answer', idle: 'skipped' },
+      ],
+    },
+    speed: { maxConcurrency: 10, perHost: 2 },
+    sweeps: 1,
+  });
+  const text = renderRollout(at, style);
+  expect(text).toContain('window     61 tenants wait for their window (clears by itself');
+  expect(text).toContain('GATES  118 pass\n  lockWaits on pg-eu-1  throttle: 7 is above 5\n  errors  error: no answer (skipped)');
+  expect(text).toContain('SPEED  10 at once, 2 per host (flotilla speed)');
+  expect(text).toContain('SWEEPS  1 look for tenants');
+});
+
+it('says what a rollback would do, and what that does not tell', () => {
+  const text = renderPreview(
+    {
+      rolloutId: 'r-1',
+      refused: [],
+      tenants: 700,
+      lookedAt: 500,
+      groups: [
+        { tenants: 499, sample: ['a', 'b'], reverts: ['02_b', '01_a'] },
+        {
+          tenants: 1,
+          sample: ['x'],
+          reverts: ['02_b'],
+          refused: { migration: '01_a', code: 'FLT_REVERT_REMOVES_DATA', why: 'rows were written since into notes' },
+        },
+      ],
+      more: 0,
+      unknown: limitsOf({ tenants: 700, lookedAt: 500 }),
+    },
+    style,
+  );
+  expect(text).toContain('499  (a, b, …)\n    takes back 02_b, 01_a');
+  expect(text).toContain('stops at 01_a: rows were written since into notes (FLT_REVERT_REMOVES_DATA)');
+  expect(text).toContain('200 of 700 tenants were not looked at');
+});
+
+it('explains each reason with who can change it', () => {
+  const reasons = [{ kind: 'operator', text: 'ana paused it', clears: 'person' }] as const;
+  expect(renderExplain(sampleStatus({ state: 'paused', reasons }), style)).toContain('operator: ana paused it (an operator: resume)');
+  expect(renderExplain(sampleStatus({ reasons: [] }), style)).toContain('Nothing holds it up.');
+  expect(renderExplain(null, style)).toContain('never had a rollout');
 });
 
 it('shows how a rollout ended', () => {

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { machineDrawing, withDrawing } from '../../../scripts/docs/machine-docs.js';
+import { machineDrawing, tenantDrawing, withDrawing } from '../../../scripts/docs/machine-docs.js';
 import { ROLLOUT_STATES } from '../../../src/domain/rollout/contract.js';
 import { drawMachine, ROLLOUT_MACHINE } from '../../../src/domain/rollout/machine.js';
+import { drawTenantMachine } from '../../../src/domain/tenant-machine.js';
 import { fullProgram } from '../commands/full-program.js';
 
 const page = readFileSync(new URL('../../../docs/state-machine.md', import.meta.url), 'utf8');
@@ -11,6 +12,8 @@ const stale = 'run "npm run docs"';
 it('shows the drawing that the code makes', () => {
   expect(page, stale).toContain(machineDrawing());
   expect(page).toContain(`\`\`\`mermaid\n${drawMachine()}\n\`\`\``);
+  expect(page, stale).toContain(tenantDrawing());
+  expect(page).toContain(`\`\`\`mermaid\n${drawTenantMachine()}\n\`\`\``);
   expect(withDrawing(page), stale).toBe(page);
 });
 
@@ -40,7 +43,7 @@ it('names only commands and flags that there are', async () => {
 });
 
 it('redraws a page without touching the text around the drawing', () => {
-  const old = page.replace('stateDiagram-v2', 'stateDiagram-v1');
+  const old = page.replaceAll('stateDiagram-v2', 'stateDiagram-v1');
   expect(old).not.toBe(page);
   expect(withDrawing(old)).toBe(page);
   expect(() => withDrawing('# no marks')).toThrow('lost the marks');
