@@ -32,13 +32,3 @@ export interface ActivityDeps {
   /** true once the worker was asked to stop: lists finish the tenant in hand and hand back the rest. */
   readonly stopping: () => boolean;
 }
-
-export const DEFAULT_CELL = 'default';
-
-/** Names of the hosts of one cell. */
-export const hostsOfCell = (fleet: Fleet, cell: string): readonly string[] =>
-  Object.keys(fleet.hosts).filter((host) => (fleet.hosts[host]?.cell ?? DEFAULT_CELL) === cell);
-
-/** Every cell of the fleet, sorted. */
-export const cellsOf = (fleet: Fleet): readonly string[] =>
-  [...new Set(Object.values(fleet.hosts).map((host) => host.cell ?? DEFAULT_CELL))].sort();

@@ -1,6 +1,7 @@
+import { cellsOf } from '../spec/cells.js';
 import { buildOf } from './build.js';
 import type { Activities } from './contract.js';
-import { type ActivityDeps, cellsOf } from './deps.js';
+import type { ActivityDeps } from './deps.js';
 
 /** Answers at once: who is here, and has this worker the file that the caller expects? */
 export const createHello =

@@ -2,7 +2,7 @@
 
 import { recordEvents } from '../control/events.js';
 import { forgetOldScans } from '../control/plans.js';
-import { cancelLeftovers, markTenants } from '../control/rollout-tenants.js';
+import { cancelLeftovers, markTenants, skipLeftovers } from '../control/rollout-tenants.js';
 import { finishRollout, updateRollout } from '../control/rollouts.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
@@ -17,6 +17,8 @@ export const createRecordRollout =
 export const createCloseRollout =
   (deps: ActivityDeps): Activities['closeRollout'] =>
   async ({ fleet, rolloutId, finalState, progress }) => {
+    const skipped = progress.waves.filter((wave) => wave.state === 'skipped').map((wave) => wave.index);
+    await skipLeftovers(deps.control, rolloutId, skipped);
     await cancelLeftovers(deps.control, rolloutId);
     await finishRollout(deps.control, rolloutId, finalState, progress);
     await forgetOldScans(deps.control, fleet);

@@ -8,9 +8,10 @@ import type { TenantRef } from '../domain/tenant.js';
 import type { Delta } from '../postgres/contract.js';
 import { foreseeRevert } from '../postgres/foresee-revert.js';
 import { classify } from '../postgres/sqlstate.js';
+import { DEFAULT_CELL } from '../spec/cells.js';
 import { rolloutToTakeBack, waveNamed } from './admin/plan-rollback.js';
 import type { Activities } from './contract.js';
-import { type ActivityDeps, DEFAULT_CELL } from './deps.js';
+import type { ActivityDeps } from './deps.js';
 import { heartbeating } from './heartbeat.js';
 import { createJudgeRollback } from './judge-rollback.js';
 

@@ -2,8 +2,8 @@
 
 import type { TenantRef } from '../domain/tenant.js';
 import type { Hosts } from '../postgres/contract.js';
+import { DEFAULT_CELL, hostsOfCell } from '../spec/cells.js';
 import type { Fleet, TenantSource } from '../spec/fleet.js';
-import { DEFAULT_CELL, hostsOfCell } from './deps.js';
 import { hostOfSource, readSource } from './tenant-sources.js';
 
 /** Sources that name the host of each tenant are asked again after so long. */

@@ -6,8 +6,9 @@ import type { TenantException } from '../domain/outcome.js';
 import type { TenantRef } from '../domain/tenant.js';
 import { HOST_CONCURRENCY } from '../domain/wave-plan.js';
 import type { AttemptResult } from '../postgres/contract.js';
+import { DEFAULT_CELL } from '../spec/cells.js';
 import type { MigrateTenantsInput } from './contract.js';
-import { type ActivityDeps, DEFAULT_CELL } from './deps.js';
+import type { ActivityDeps } from './deps.js';
 import { samePlace } from './tenant-directory.js';
 
 export type Whereabouts = { readonly here: TenantRef } | { readonly elsewhere: Omit<TenantException, 'id'> };

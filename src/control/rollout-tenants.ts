@@ -277,6 +277,17 @@ export async function countStates(pool: ControlPool, rolloutId: string): Promise
   return Object.fromEntries(rows.map((row) => [row.state, row.n]));
 }
 
+/** Who was not started in a wave whose rest was left out. */
+export async function skipLeftovers(pool: ControlPool, rolloutId: string, waves: readonly number[]): Promise<void> {
+  if (waves.length)
+    await ask(
+      pool,
+      `update rollout_tenant set state = 'skipped', message = 'its wave was left out', updated_at = now()
+       where rollout_id = $1 and wave = any ($2) and state in ('pending', 'deferred')`,
+      [rolloutId, waves],
+    );
+}
+
 /** Whom the rollout had not settled when it ended becomes cancelled. Those held back (blocked) stay what they are. */
 export async function cancelLeftovers(pool: ControlPool, rolloutId: string): Promise<void> {
   await ask(

@@ -8,8 +8,9 @@ import type { PlanSummary } from '../../domain/plan.js';
 import { refuseTo, rollbackPolicy, rollbackWaves } from '../../domain/rollback-plan.js';
 import { isFinal } from '../../domain/rollout/contract.js';
 import { HOST_CONCURRENCY } from '../../domain/wave-plan.js';
+import { DEFAULT_CELL } from '../../spec/cells.js';
 import type { AdminAnswers, AdminArgs } from '../../workflows/admin-messages.js';
-import { type ActivityDeps, DEFAULT_CELL } from '../deps.js';
+import type { ActivityDeps } from '../deps.js';
 import { createJudgeRollback } from '../judge-rollback.js';
 import type { AdminContext } from './answer-admin.js';
 
