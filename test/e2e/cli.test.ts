@@ -213,7 +213,8 @@ it('[S30] replaces an open rollout: aborts it, waits for the tenants in hand, st
   const one = await json(fleet, 'start', 'start');
   const noReason = await fleet.cli(['start', '--replace', '--json']);
   expect(noReason.code).toBe(2);
-  const replacing = fleet.cli(['start', '--replace', '--reason', 'newer release', '--wait', '--json']);
+  const replace = ['--replace', '--reason', 'newer release', '--request-id', 'release-2', '--wait'];
+  const replacing = fleet.cli(['start', ...replace, '--json']);
   const draining = await until(async () => {
     const status = await json(fleet, 'status', 'status');
     return status.state === 'draining' && status;
@@ -224,6 +225,38 @@ it('[S30] replaces an open rollout: aborts it, waits for the tenants in hand, st
   expect(two.code).toBe(0);
   expect(two.json.rolloutId).not.toBe(one.rolloutId);
   expect(await json(fleet, 'wait', 'wait', one.rolloutId)).toMatchObject({ code: 9, state: 'aborted' });
+  expect(await json(fleet, 'start', 'start', ...replace)).toMatchObject({
+    code: 0,
+    outcome: 'alreadyStarted',
+    rolloutId: two.json.rolloutId,
+  });
+});
+
+it('says what a rollback of a closed rollout would do, takes it back, exit 5, and shows whose work it took back', async () => {
+  const fleet = await setup();
+  const { rolloutId } = await json(fleet, 'start', 'start', '--wait');
+  const preview = await json(fleet, 'rollbackPreview', 'rollback', rolloutId, '--dry-run');
+  expect(preview).toMatchObject({
+    code: 0,
+    tenants: 6,
+    lookedAt: 6,
+    refused: [],
+    groups: [{ tenants: 6, reverts: ['20260101000000_notes'] }],
+  });
+  expect((await fleet.cli(['rollback', rolloutId, '--dry-run'])).stdout).toContain('takes back 20260101000000_notes');
+  expect((await fleet.cli(['rollback', rolloutId, '--skip', 't01'])).code).toBe(2);
+  const back = await json(fleet, 'steer', 'rollback', rolloutId, '--reason', 'wrong release', '--request-id', 'back-1');
+  expect(back).toMatchObject({ code: 0, accepted: true });
+  expect(await json(fleet, 'wait', 'wait')).toMatchObject({
+    code: 5,
+    state: 'rolledBack',
+    rolloutId: back.rolloutId,
+    rollbackOf: rolloutId,
+  });
+  expect((await json(fleet, 'history', 'history')).rollouts[0]).toMatchObject({ rollbackOf: rolloutId });
+  expect((await json(fleet, 'steer', 'rollback', rolloutId, '--request-id', 'back-1')).rolloutId).toBe(back.rolloutId);
+  expect(await json(fleet, 'explain', 'explain')).toMatchObject({ code: 0, open: false, reasons: [] });
+  expect(await json(fleet, 'steer', 'speed', '--per-host', '2')).toMatchObject({ code: 3, error: { code: 'FLT_NO_OPEN_ROLLOUT' } });
 });
 
 it('runs the example of docs/client.md', async () => {

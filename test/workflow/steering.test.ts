@@ -4,6 +4,8 @@ import { Context } from '@temporalio/activity';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, it, vi } from 'vitest';
+import { workflowIds } from '../../src/domain/ids.js';
+import type { WaveProgress } from '../../src/domain/rollout/contract.js';
 import { countTotals } from '../../src/domain/tenant.js';
 import { type Fleet, stack, wave } from '../support/temporal.js';
 
@@ -30,6 +32,16 @@ function gate() {
 
 const soon = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 30 });
 const inHand = (fleet: Fleet, n: number) => soon(() => expect(fleet.lists).toHaveLength(n));
+
+/** Waits until the wave "all" has heard of it: its rollout answers first. */
+const heard = (fleet: Fleet, limits: Partial<WaveProgress>) =>
+  vi.waitFor(
+    async () =>
+      expect(
+        await fleet.client.workflow.getHandle(workflowIds.wave(fleet.name, 'r-1', 0, 'all')).query<WaveProgress>('progress'),
+      ).toMatchObject(limits),
+    { timeout: 20_000, interval: 30 },
+  );
 
 /** The code that an update was refused with. */
 async function refusal(sent: Promise<unknown>): Promise<string | undefined> {
@@ -307,6 +319,7 @@ test('[S37] a higher or lower speed holds from the next dispatch on', async () =
   expect(await refusal(fleet.send('speed', { perHost: 0 }))).toBe('FLT_USAGE');
   expect((await fleet.progress()).speed).toEqual({ perHost: 6 });
   await fleet.send('speed', { maxConcurrency: 1 });
+  await heard(fleet, { maxConcurrency: 1 });
   gates[0]!.open();
   gates[1]!.open();
   await soon(() => expect(fleet.moved).toHaveLength(8));
@@ -330,6 +343,7 @@ test('[S37] more failures are borne from now on; a limit below those that are un
   await fleet.start();
   await inHand(fleet, 1);
   await fleet.send('speed', { maxFailures: 3 });
+  await heard(fleet, { maxFailures: 3 });
   gates[0]!.open();
   gates[1]!.open();
   await inHand(fleet, 3);
