@@ -20,6 +20,8 @@ export async function up(knex: Knex): Promise<void> {
       until timestamptz,
       primary key (fleet, tenant_id)
     )`);
+  // What canaries are told apart by; null: not measured
+  await knex.raw('alter table plan_tenant add column size_bytes float8, add column pg_version text');
   // Host, database, schema and role as its source has them now; null: as planned
   await knex.raw('alter table plan_tenant add column place jsonb');
   // The wave that held a tenant before a sweep took it up again
@@ -28,7 +30,7 @@ export async function up(knex: Knex): Promise<void> {
 
 export async function down(knex: Knex): Promise<void> {
   await knex.raw('alter table rollout_tenant drop column before');
-  await knex.raw('alter table plan_tenant drop column place');
+  await knex.raw('alter table plan_tenant drop column place, drop column size_bytes, drop column pg_version');
   await knex.raw('drop table pin');
   await knex.raw('drop table "freeze"');
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { numberWaves, pendingPages, placeTenants, setStates } from '../control/plan-tenants.js';
+import { numberWaves, pendingPages, placeTenants, setStates, sizeMarks } from '../control/plan-tenants.js';
 import { canonicalJson } from '../domain/canonical-json.js';
 import { type WavePlan, WavePlanner, type WavePlanRequest } from '../domain/wave-plan.js';
 import type { ActivityDeps } from './deps.js';
@@ -15,7 +15,8 @@ export interface PlacedWaves extends WavePlan {
  */
 export async function placeWaves({ control }: ActivityDeps, request: WavePlanRequest, ignore: boolean): Promise<PlacedWaves> {
   const { planId } = request;
-  const planner = new WavePlanner(request);
+  const sizes = await sizeMarks(control, planId);
+  const planner = new WavePlanner({ ...request, ...(sizes ? { sizes } : {}) });
   for await (const page of pendingPages(control, planId)) planner.see(page);
   planner.choose();
   const hash = createHash('sha256');

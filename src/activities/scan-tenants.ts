@@ -12,6 +12,7 @@ import { gatesOff } from './gates-off.js';
 import { groupBy } from './group-by.js';
 import { heartbeating } from './heartbeat.js';
 import { hostTrouble } from './host-trouble.js';
+import { measureTenants } from './measure-tenants.js';
 import { CONNECTIONS_PER_HOST, readPositions, slices } from './read-positions.js';
 import { createSettler } from './settle-position.js';
 import { strategyFor } from './strategy-for.js';
@@ -78,6 +79,19 @@ export const createScanTenants =
         );
         const off = await looking;
         await storeScan(deps.control, planId, results);
+        // Only whoever makes waves chooses canaries
+        if (gates) {
+          const pending = new Set(results.filter((result) => result.state === 'pending').map((result) => result.id));
+          const measuring = [...byHost].map(([host, tenants]) =>
+            measureTenants(
+              deps,
+              planId,
+              host,
+              tenants.filter(({ id }) => pending.has(id)),
+            ),
+          );
+          await Promise.all(measuring);
+        }
         const count = (state: ScannedTenant['state']) => results.filter((result) => result.state === state).length;
         return {
           tenants: staged.length,

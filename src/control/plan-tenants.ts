@@ -1,6 +1,6 @@
 /** The tenants of a plan: staged by discovery, completed by the scan, placed into waves when the plan is frozen. All in bulk. */
 
-import type { Candidate } from '../domain/canaries.js';
+import type { Candidate, SizeMarks } from '../domain/canaries.js';
 import type { Lifecycle, TenantRef, TenantState, Totals } from '../domain/tenant.js';
 import type { Placed } from '../domain/wave-plan.js';
 import { ask, type ControlPool } from './control-pool.js';
@@ -131,21 +131,60 @@ export async function storeScan(pool: ControlPool, planId: string, scanned: read
   }
 }
 
+/** What canaries are told apart by. */
+export async function storeSizes(
+  pool: ControlPool,
+  planId: string,
+  measured: readonly { readonly id: string; readonly bytes: number }[],
+  pgVersion: string,
+): Promise<void> {
+  await ask(
+    pool,
+    `update plan_tenant t set size_bytes = m.bytes, pg_version = $4 from unnest($2::text[], $3::float8[]) m (id, bytes)
+     where t.plan_id = $1 and t.tenant_id = m.id`,
+    [planId, measured.map((it) => it.id), measured.map((it) => it.bytes), pgVersion],
+  );
+}
+
+/** Where the sizes of the pending tenants lie; undefined: none has one. */
+export async function sizeMarks(pool: ControlPool, planId: string): Promise<SizeMarks | undefined> {
+  const [row] = await ask<{ marks: number[] | null }>(
+    pool,
+    `select percentile_disc(array[0.4, 0.6, 0.9]) within group (order by size_bytes) as marks from plan_tenant where plan_id = $1 and state = 'pending'`,
+    [planId],
+  );
+  const [p40, p60, p90] = row?.marks ?? [];
+  return p40 === undefined || p60 === undefined || p90 === undefined ? undefined : { p40, p60, p90 };
+}
+
 const PENDING_PAGE = 2_000;
 
 /** The pending tenants by id, page by page: the material of the waves. */
 export async function* pendingPages(pool: ControlPool, planId: string): AsyncGenerator<readonly Candidate[]> {
   for (let after = '', full = true; full; ) {
-    const rows = await ask<{ tenant_id: string; host: string; cell: string; labels: Record<string, string>; position: string | null }>(
+    const rows = await ask<{
+      id: string;
+      host: string;
+      cell: string;
+      labels: Record<string, string>;
+      position: string | null;
+      size: number | null;
+      pgVersion: string | null;
+    }>(
       pool,
-      `select tenant_id, host, cell, labels, position from plan_tenant
+      `select tenant_id id, host, cell, labels, position, size_bytes size, pg_version "pgVersion" from plan_tenant
        where plan_id = $1 and state = 'pending' and tenant_id > $2 order by tenant_id limit $3`,
       [planId, after, PENDING_PAGE],
     );
     full = rows.length === PENDING_PAGE;
-    after = rows.at(-1)?.tenant_id ?? after;
+    after = rows.at(-1)?.id ?? after;
     if (rows.length > 0)
-      yield rows.map(({ tenant_id, position, ...row }) => ({ id: tenant_id, ...row, ...(position === null ? {} : { position }) }));
+      yield rows.map(({ position, size, pgVersion, ...row }) => ({
+        ...row,
+        ...(position === null ? {} : { position }),
+        ...(size === null ? {} : { size }),
+        ...(pgVersion === null ? {} : { pgVersion }),
+      }));
   }
 }
 

@@ -97,7 +97,8 @@ export class CanaryChoice {
   #sizeOf({ size }: Candidate): string[] {
     if (size === undefined || this.#marks === undefined) return [];
     const { p40, p60, p90 } = this.#marks;
-    if (size >= p90 && p90 > p60) return ['large (p90 and up)'];
+    // Where nearly all are of one size, whoever is larger is large
+    if (p90 > p60 ? size >= p90 : size > p60) return ['large (p90 and up)'];
     return size >= p40 && size <= p60 ? ['of median size'] : [];
   }
 
