@@ -79,6 +79,7 @@ export async function runAndCommit(
   options.check?.(delta);
   const durationMs = performance.now() - started;
   const facts = closingFacts(attempt, state, migration, { statements, durationMs });
+  input.onStep(`${migration.name}, at its end`);
   const walls = await wallsFor(attempt, session, state.counters, hints);
   try {
     const results = await queryEach<{ closer?: string }>(

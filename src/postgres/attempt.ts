@@ -48,6 +48,8 @@ export interface Attempt {
   lostInside: number;
   /** Name of the migration that runs. */
   inHand: string;
+  /** What it is at, as it last said: "20261120_orders_tax, statement 2". */
+  at: string;
   /** Migrations and directions that have touched nothing suspicious in any tenant so far. Shared by all attempts of the runner. */
   readonly plain: Set<string>;
   /** What a person should know of a migration that went well. */

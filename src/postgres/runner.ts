@@ -43,7 +43,13 @@ export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner
       const attempt: Attempt = {
         recipe,
         options,
-        input,
+        input: {
+          ...input,
+          onStep: (step) => {
+            attempt.at = step;
+            input.onStep(step);
+          },
+        },
         files: new Map(files.map((file) => [file.name, file])),
         knownFence: undefined,
         committedFence: undefined,
@@ -52,6 +58,7 @@ export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner
         answered: false,
         lostInside: 0,
         inHand: '',
+        at: '',
         plain,
         notes: [],
       };
@@ -269,6 +276,7 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
     return 'again';
   }
   const text = describePostgresError(error as Error);
+  const where = attempt.at === '' ? '' : `${attempt.at}: `;
   switch (what.code) {
     case 'FLT_FENCED':
       return deferred('FLT_FENCED', fenced(who).message);
@@ -285,7 +293,7 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
       if (input.stop?.()) return deferred('FLT_CANCELLED', `${who}: ${attempt.inHand || 'what it ran'} was cancelled.`);
       if (/user request/.test(text))
         return fail('FLT_CANCELLED', `${who}: somebody cancelled a statement of ${attempt.inHand} on the server.`);
-      return fail(what.code, `${who}: ${text}`);
+      return fail(what.code, `${who}: ${where}${text}`);
     case 'FLT_IDLE_IN_TRANSACTION':
       return fail(
         what.code,
@@ -293,7 +301,7 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
       );
     default:
   }
-  if (what.trouble === 'lock') return last ? deferred(what.code, `${who}: ${text}`) : 'again';
+  if (what.trouble === 'lock') return last ? deferred(what.code, `${who}: ${where}${text}`) : 'again';
   if (what.trouble === 'connection') {
     if (!last) return 'again';
     const broke = `${who}: the connection to host "${input.tenant.host}" broke (${what.name})`;
@@ -302,7 +310,7 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
     return hostDown(what.code, `${broke}.`);
   }
   if (what.trouble === 'host') return hostDown(what.code, `Host "${input.tenant.host}": ${text}`);
-  return fail(what.code, `${who}: ${text}`);
+  return fail(what.code, `${who}: ${where}${text}`);
 }
 
 /** After a lost COMMIT: waits until the old transaction is over, then reads the ledger. Undefined: nothing was committed, go on. */

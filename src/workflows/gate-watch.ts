@@ -1,10 +1,12 @@
 /** Watches the gates of the phase that runs, one activity per cell; each ends when a verdict changes, and the next goes on from there. */
 
-import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import type { ActivityFailure } from '@temporalio/common';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import type { GateMemory } from '../activities/contract.js';
 import type { RolloutBook } from '../domain/rollout/book.js';
 import { isFinal } from '../domain/rollout/contract.js';
 import { watchActivities } from './activity-options.js';
+import { isCancelled } from './cancelled.js';
 import type { RolloutInput } from './messages.js';
 
 /** Returns at once; the watching ends with the rollout. */
@@ -40,7 +42,17 @@ async function watchCell(input: RolloutInput, book: RolloutBook, cell: string): 
       if (found.readings.complete) answered = round;
       if (book.gates.round === round) book.sampled(cell, found.readings, Date.now());
     } catch (error) {
-      if (!isCancellation(error)) throw error;
+      if (isCancelled(error)) continue;
+      // Not to be read at all, by any worker: a person decides
+      const { cause } = error as ActivityFailure;
+      const unread = {
+        gate: `the gates of cell "${cell}"`,
+        verdict: 'error' as const,
+        sinceMs: Date.now(),
+        text: cause?.message ?? 'no worker answered',
+      };
+      if (book.gates.round === round) book.sampled(cell, { readings: [unread], complete: true, passing: 0 }, Date.now());
+      await condition(() => book.gates.round !== round || isFinal(book.state()));
     }
   }
 }

@@ -9,7 +9,6 @@ import {
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
-  isCancellation,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -24,6 +23,7 @@ import type { Steer, WaveInput, WaveItem, WaveNews, WaveResult } from '../domain
 import { room } from '../domain/wave/failure-budget.js';
 import { type HostState, listSize, takesList } from '../domain/wave/host.js';
 import { controlActivities, listActivities, verifyActivities, watchActivities } from './activity-options.js';
+import { isCancelled } from './cancelled.js';
 import { showWave } from './details.js';
 import { steerSignal, waveNewsSignal, waveProgressQuery } from './handlers.js';
 import { steadily } from './steady.js';
@@ -234,8 +234,8 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   /** A list that gave no answer: cancelled before it began, its workers were lost three times, or a worker could not even start it. */
   function lost(host: HostState, items: WaveItem[], error: unknown): void {
     const cause = error instanceof ActivityFailure ? error.cause : undefined;
-    // A list that times out after it was cancelled is not tried again by the server: that is one lost worker, not three
-    const cancelled = isCancellation(error) || (error instanceof ActivityFailure && error.retryState === 'CANCEL_REQUESTED');
+    // A list that times out after it was cancelled is one lost worker, not three
+    const cancelled = isCancelled(error);
     if (!cancelled && cause instanceof TimeoutFailure && items.length === 1) {
       lostForGood(host, items);
       return;
@@ -286,7 +286,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       delete host.silent;
     } catch (error) {
       delete host.silent;
-      if (!isCancellation(error)) throw error;
+      if (!isCancelled(error)) throw error;
     } finally {
       scopes.delete(scope);
       changed();
@@ -313,7 +313,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
         if (more > 0) book.halt ??= { code: 'FLT_DIVERGED', text: `${diverged.length + more} tenants on ${host} differ from the canaries` };
         return;
       } catch (error) {
-        if (isCancellation(error)) continue;
+        if (isCancelled(error)) continue;
         const cause = error instanceof ActivityFailure ? error.cause : undefined;
         if (!(cause instanceof ApplicationFailure)) throw error;
         book.halt ??= { code: cause.type ?? 'FLT_INTERNAL', text: cause.message };
@@ -423,7 +423,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       }),
     );
     const ended = call.catch((error) => {
-      if (!isCancellation(error)) throw error;
+      if (!isCancelled(error)) throw error;
     });
     await condition(() => !held());
     scope.cancel();

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { expect, it } from 'vitest';
+import { planGates } from '../../src/domain/planned-gates.js';
 import { stack, wave } from '../support/temporal.js';
 
 const s = stack();
@@ -27,4 +28,26 @@ it(
       expect(holding.map((list) => list.again)).toEqual([false, false, false, true, true, true]);
     }),
   120_000,
+);
+
+it('goes on when the worker that looks at the gates is lost just when nobody wants to know any more', { timeout: 120_000 }, () =>
+  s.watched(async () => {
+    const looks: string[] = [];
+    const fleet = s.fleet({
+      waves: [wave(0, 'first', { h1: 2 }), wave(1, 'second', { h1: 2 })],
+      policy: { gates: planGates([]) },
+      fakes: {
+        // Passes before a wave; while it runs, as if the process had died: no answer, no heartbeat.
+        watchGates: async ({ phase, fresh, memory }) => {
+          looks.push(phase);
+          if (!fresh || phase === 'during')
+            await new Promise((resolve) => Context.current().cancellationSignal.addEventListener('abort', resolve));
+          return { readings: { readings: [], complete: true, passing: 6 }, memory };
+        },
+      },
+    });
+    await fleet.start();
+    expect((await fleet.report()).totals.applied).toBe(4);
+    expect(looks).toContain('during');
+  }),
 );
