@@ -67,6 +67,13 @@ export async function startedAndApplied(fleet: FleetFixture, tenants: number) {
   );
 }
 
+interface Told {
+  readonly id: string;
+  readonly state: string;
+  readonly code?: string;
+  readonly message?: string;
+}
+
 export interface Place {
   readonly id: string;
   readonly url: string;
@@ -101,23 +108,29 @@ export async function rolledBack(
     60_000,
   );
 
-  const forced = await taken(fleet, 'rollback', '--force', '--reason', 'not what we wanted');
-  expect([0, 6], forced.stdout + forced.stderr).toContain(forced.code);
-  const end = await fleet.cli(['wait', '--json']);
-  expect([4, 5], end.stdout).toContain(end.code);
-  const { tenants } = await until(
-    async () => {
-      const { json } = await fleet.cli(['status', '--tenants', '--json']);
-      return json.tenants?.length === places.length && json;
-    },
-    'every tenant is listed',
-    60_000,
-  );
-  const failed = new Map(tenants.map((t: { id: string }) => [t.id, t]));
+  const listed = () =>
+    until(
+      async () => {
+        const { json } = await fleet.cli(['status', '--tenants', '--json']);
+        return json.tenants?.length === places.length && (json.tenants as Told[]);
+      },
+      'every tenant is listed',
+      60_000,
+    );
+  // A tenant that has lost three workers in a row waits for a person, who rolls back once more
+  let tenants: readonly Told[] = [];
+  for (let tries = 0; tries === 0 || (tries < 5 && tenants.some(({ code }) => code === 'FLT_WORKER_LOST')); tries++) {
+    const forced = await taken(fleet, 'rollback', '--force', '--reason', 'not what we wanted');
+    expect([0, 6], forced.stdout + forced.stderr).toContain(forced.code);
+    const end = await fleet.cli(['wait', '--json']);
+    expect([4, 5], end.stdout).toContain(end.code);
+    tenants = await listed();
+  }
+  const failed = new Map(tenants.map((t) => [t.id, t]));
   const verdicts: string[] = [];
   for (const [index, place] of places.entries()) {
     const now = await catalogOf(place.url, place.schema);
-    const tenant = failed.get(place.id) as { state: string; code?: string; message?: string };
+    const tenant = failed.get(place.id)!;
     if (JSON.stringify(now) === JSON.stringify(first[index])) {
       expect(tenant.state).toBe('rolledBack');
       verdicts.push('returned');
