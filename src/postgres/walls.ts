@@ -10,6 +10,7 @@
  * What is caught and what is not seen: `docs/security.md`.
  */
 
+import { LOCKS as LOCK_MODES } from '../domain/locks.js';
 import {
   CONSTRAINT,
   countersSql,
@@ -52,16 +53,7 @@ export interface Walls {
 /** SQL behind `wallsSql`: "on" when it took the closer look. */
 export const TOOK_CLOSER_LOOK = `select current_setting('flotilla.closer', true) as closer;`;
 
-const LOCKS = [
-  'ACCESS SHARE',
-  'ROW SHARE',
-  'ROW EXCLUSIVE',
-  'SHARE UPDATE EXCLUSIVE',
-  'SHARE',
-  'SHARE ROW EXCLUSIVE',
-  'EXCLUSIVE',
-  'ACCESS EXCLUSIVE',
-];
+const LOCKS: readonly string[] = LOCK_MODES;
 /** `SHARE ROW EXCLUSIVE` → `ShareRowExclusiveLock`, as `pg_locks` has it. */
 const modeOf = (words: string): string =>
   `${words.toLowerCase().replace(/(^|\s)(\w)/g, (_, __, letter: string) => letter.toUpperCase())}Lock`;

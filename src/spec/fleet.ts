@@ -1,6 +1,7 @@
 /** `flotilla.config.ts`: the schema, and the helpers that configs call. Every schema is strict; problems are reported all at once. */
 
 import { z } from 'zod';
+import { LOCKS } from '../domain/locks.js';
 import type { TenantRef } from '../domain/tenant.js';
 import { LIFECYCLES } from '../domain/tenant.js';
 import { webhookSpec } from './notify.js';
@@ -103,17 +104,6 @@ const migrationsSpec = z.strictObject({
   /** Files other than imports that migrations read (globs); part of each migration's closure. */
   inputs: z.array(z.string()).optional(),
 });
-
-export const LOCKS = [
-  'ACCESS SHARE',
-  'ROW SHARE',
-  'ROW EXCLUSIVE',
-  'SHARE UPDATE EXCLUSIVE',
-  'SHARE',
-  'SHARE ROW EXCLUSIVE',
-  'EXCLUSIVE',
-  'ACCESS EXCLUSIVE',
-] as const;
 
 export const ENVIRONMENTS = ['production', 'staging', 'development', 'test'] as const;
 
