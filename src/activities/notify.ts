@@ -1,11 +1,12 @@
 import { recordEvents } from '../control/events.js';
 import { sendNotice } from '../notify/send-notice.js';
+import type { Fleet } from '../spec/fleet.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 
 /** Tells each webhook that wants to know. One that does not take it is written to the audit trail: a rollout waits for no webhook. */
 export const createNotify =
-  (deps: ActivityDeps): Activities['notify'] =>
+  (deps: Pick<ActivityDeps, 'control' | 'resolve'> & { readonly fleet: Pick<Fleet, 'notify'> }): Activities['notify'] =>
   async ({ fleet, rolloutId, notice }) => {
     const webhooks = deps.fleet.notify ?? [];
     const troubles = await Promise.all(

@@ -127,13 +127,15 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     book.lookAt(undefined);
     if (!result) return;
     book.ended(wave, result, Date.now());
-    if (result.noEvidence) await substitute(wave, result.noEvidence);
+    await substitute(wave);
   }
 
   /** A canary that was up to date already is no evidence: others of its kind go in its place. */
-  async function substitute(wave: WaveRecord, canaries: readonly string[]): Promise<void> {
-    if (book.halt || book.interrupted()) return;
+  async function substitute(wave: WaveRecord): Promise<void> {
+    // Kept while it is halted: who goes on then still wants evidence
+    if (book.halt || book.interrupted() || wave.noEvidence.length === 0) return;
     const { planId, rolloutId } = input;
+    const canaries = wave.noEvidence.splice(0);
     const found = await control.substituteCanaries({ planId, rolloutId, wave: wave.plan.index, canaries });
     book.substituted(wave, found, Date.now());
   }

@@ -294,7 +294,9 @@ export function stack(): Stack {
       const handle = () => client.workflow.getHandle(workflowIds.rollout(name));
       const it: Fleet = {
         name,
-        client: undefined as unknown as Client,
+        get client() {
+          return client;
+        },
         lists,
         moved,
         parked,
@@ -347,7 +349,7 @@ export function stack(): Stack {
           }
         },
       };
-      return Object.defineProperty(it, 'client', { get: () => client });
+      return it;
     },
   };
 }

@@ -237,3 +237,29 @@ test('refuses by what the plan says of the tenant, before anything is on record'
   const drift = { findings: [{ severity: 'error', code: 'FLT_CHECKSUM_DRIFT', message: 'edited' }] } as const;
   expect(await migrate([], drift)).toMatchObject({ answer: 'FLT_CHECKSUM_DRIFT', lists: [] });
 });
+
+it('[S15] a canary that was up to date is still replaced when the others have halted their wave and a person goes on', () =>
+  s.watched(async () => {
+    const asked: (readonly string[])[] = [];
+    const fleet = s.fleet({
+      waves: [wave(0, 'canary', { h1: 2 }, { canary: true, maxConcurrency: 1, window: 1 }), wave(1, 'rest', { h1: 2 })],
+      tenant: (id) => {
+        if (id === 'w0-h1-0') return { outcome: 'upToDate' };
+        return id === 'w0-h1-1' ? { outcome: 'failed', code: 'FLT_SQL_ERROR', message: 'no' } : undefined;
+      },
+      fakes: {
+        substituteCanaries: async ({ canaries }) => {
+          asked.push(canaries);
+          return [];
+        },
+      },
+    });
+    await fleet.start();
+    await fleet.until((p) => p.state === 'halted', 'the canary wave is halted');
+    expect(asked).toEqual([]);
+    await fleet.send('resume', { acceptFailures: 1 });
+    await fleet.until((p) => p.reasons.some(({ kind }) => kind === 'canary'), 'nobody is evidence');
+    expect(asked).toEqual([['w0-h1-0']]);
+    await fleet.send('resume');
+    expect((await fleet.report()).totals).toMatchObject({ applied: 2, upToDate: 1, parked: 1 });
+  }));

@@ -259,6 +259,7 @@ export class RolloutBook {
     const unheard = this.#closed();
     wave.carry = result.carry;
     wave.lost = false;
+    wave.noEvidence.push(...(result.noEvidence ?? []));
     // What was resolved at the wave's end may not have reached it; counting it twice changes nothing
     for (const it of this.resolvedNow.slice(this.#resolvedBefore)) {
       const trouble = wave.carry.troubled[it.tenant];

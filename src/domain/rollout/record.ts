@@ -21,6 +21,8 @@ export interface WaveRecord {
   bakeLeftMs: number;
   /** Its tenants that went to another wave: that of the canaries, or a sweep. */
   readonly without: string[];
+  /** Its canaries that were up to date already, and that nobody has replaced yet. */
+  readonly noEvidence: string[];
 }
 
 export interface RollbackOrder {
@@ -42,4 +44,5 @@ export const newRecord = (plan: PlannedWave): WaveRecord => ({
   settled: false,
   bakeLeftMs: 0,
   without: [],
+  noEvidence: [],
 });

@@ -103,6 +103,7 @@ const resume: Verb = {
 function again(wave: WaveRecord): void {
   wave.state = 'waiting';
   wave.settled = false;
+  wave.noEvidence.length = 0;
   const { failures = [], failuresTotal = 0 } = wave.carry ?? {};
   wave.carry = { ...emptyCarry({ ...noTotals(), pending: wave.plan.tenants }), failures, failuresTotal };
   delete wave.down;

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { ActivityDeps } from '../../../src/activities/deps.js';
 import { createNotify } from '../../../src/activities/notify.js';
 import { type ControlPool, createControlPool } from '../../../src/control/control-pool.js';
 import { eventsPage } from '../../../src/control/events.js';
@@ -34,7 +33,7 @@ const notice = (id: string, kind: NoticeKind): Notice => ({
   atMs: 1,
 });
 const tell = (notify: WebhookSpec[], it: Notice) =>
-  createNotify({ control, fleet: { notify }, resolve: createResolver('/') } as unknown as ActivityDeps)({
+  createNotify({ control, fleet: { notify }, resolve: createResolver('/') })({
     fleet: 'shop',
     rolloutId: 'r-1',
     notice: it,

@@ -1,34 +1,23 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { acceptanceOf, acceptancesOf, acceptChecksum } from '../../../src/control/accepted-checksums.js';
-import { type ControlPool, createControlPool } from '../../../src/control/control-pool.js';
 import { migrateControl } from '../../../src/control/migrate-control.js';
-import { createDatabase, query, type TestDatabase } from '../../support/postgres.js';
+import { controlDatabase } from '../../support/control-database.js';
+import { createDatabase, query } from '../../support/postgres.js';
 
-let db: TestDatabase;
-let pool: ControlPool;
-beforeAll(async () => {
-  db = await createDatabase('control');
-  const at = { resolve: async () => db.url, schema: 'flotilla' };
-  await migrateControl({ ...at, actor: 'ana' });
-  pool = await createControlPool(at);
-});
-afterAll(async () => {
-  await pool.end();
-  await db.drop();
-});
+const db = controlDatabase('control');
 
 it('keeps the first acceptance of a file, per fleet, migration and checksum', async () => {
-  const first = await acceptChecksum(pool, 'shop', { migration: 'a', checksum: '1', actor: 'ana', reason: 'comments' });
+  const first = await acceptChecksum(db.pool, 'shop', { migration: 'a', checksum: '1', actor: 'ana', reason: 'comments' });
   expect(first).toMatchObject({ actor: 'ana', reason: 'comments' });
-  expect(await acceptChecksum(pool, 'shop', { migration: 'a', checksum: '1', actor: 'bo' })).toEqual(first);
-  await acceptChecksum(pool, 'shop', { migration: 'a', checksum: '2', actor: 'bo' });
-  await acceptChecksum(pool, 'other', { migration: 'a', checksum: '1', actor: 'cy' });
-  expect((await acceptancesOf(pool, 'shop')).map(({ checksum, actor }) => [checksum, actor])).toEqual([
+  expect(await acceptChecksum(db.pool, 'shop', { migration: 'a', checksum: '1', actor: 'bo' })).toEqual(first);
+  await acceptChecksum(db.pool, 'shop', { migration: 'a', checksum: '2', actor: 'bo' });
+  await acceptChecksum(db.pool, 'other', { migration: 'a', checksum: '1', actor: 'cy' });
+  expect((await acceptancesOf(db.pool, 'shop')).map(({ checksum, actor }) => [checksum, actor])).toEqual([
     ['1', 'ana'],
     ['2', 'bo'],
   ]);
-  expect(await acceptanceOf(pool, 'shop', 'a', '3')).toBeUndefined();
-  expect(await acceptanceOf(pool, 'shop', 'b', '1')).toBeUndefined();
+  expect(await acceptanceOf(db.pool, 'shop', 'a', '3')).toBeUndefined();
+  expect(await acceptanceOf(db.pool, 'shop', 'b', '1')).toBeUndefined();
 });
 
 it('brings a control database of an earlier version up to this one, and keeps what it holds', async () => {

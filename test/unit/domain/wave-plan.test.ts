@@ -113,8 +113,8 @@ it.each([
 ])(
   '9: %d tenants on %d hosts, %d tolerated, %d at a time and %d per host: at most %d can fail',
   (n, hosts, maxFailures, maxConcurrency, maxConcurrencyPerHost, worst) => {
-    const spec = { canary: false, waves: [{ name: 'all', maxFailures, maxConcurrency, maxConcurrencyPerHost }] } as const;
-    expect(plan(fleet(n, hosts), spec as unknown as StrategySpec).waves[0]!.worstCaseFailures).toBe(worst);
+    const spec: StrategySpec = { canary: false, waves: [{ name: 'all', maxFailures, maxConcurrency, maxConcurrencyPerHost }] };
+    expect(plan(fleet(n, hosts), spec).waves[0]!.worstCaseFailures).toBe(worst);
   },
 );
 
