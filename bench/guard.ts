@@ -10,8 +10,8 @@ import { UNGUARDED } from './unguarded.js';
 import { seed, userPreferences } from './user-preferences.js';
 
 const TENANTS = 1_000;
-/** Each recipe takes its turn over so many tenants, so that both meet the same machine. */
-const TURN = 100;
+/** Each recipe takes its turn over so many tenants, so that both meet the same machine; a divisor of TENANTS - 1. */
+const TURN = 111;
 const CONCURRENCY = 8;
 const FIRST = `exports.up = (knex) => knex.raw('create table flotilla_was_here (id int)');`;
 
@@ -20,7 +20,7 @@ export const guard: Bench = async ({ runs, say }) => {
   const directory = mkdtempSync(join(tmpdir(), 'flotilla-bench-'));
   writeFileSync(join(directory, '20260101000000_first.cjs'), FIRST);
   writeFileSync(join(directory, '20260105090000_user_preferences.cjs'), userPreferences);
-  const schemas = schemaNames(TENANTS);
+  const schemas = schemaNames(2 * TENANTS);
   const rates = { guarded: [] as number[], unguarded: [] as number[] };
   const costs: number[] = [];
   try {
@@ -30,10 +30,12 @@ export const guard: Bench = async ({ runs, say }) => {
     await first.run(schemas, 1);
     await first.close();
     for (let round = 1; round <= runs; round++) {
-      const places = { guarded: await servers.copyOf(template), unguarded: await servers.copyOf(template) };
+      // In one database, for the file system creates files in one folder faster than in another; and it stays, for files that were just
+      // deleted make the next ones slow to create
+      const url = await servers.copyOf(template);
       const runners = {
-        guarded: await createBareRunner({ url: places.guarded, directory, concurrency: CONCURRENCY }),
-        unguarded: await createBareRunner({ url: places.unguarded, directory, concurrency: CONCURRENCY, recipe: UNGUARDED }),
+        guarded: await createBareRunner({ url, directory, concurrency: CONCURRENCY }),
+        unguarded: await createBareRunner({ url, directory, concurrency: CONCURRENCY, recipe: UNGUARDED }),
       };
       const spent = { guarded: { ms: 0, cpuMs: 0 }, unguarded: { ms: 0, cpuMs: 0 } };
       const turn = async (which: keyof typeof runners, some: readonly string[]) => {
@@ -42,15 +44,16 @@ export const guard: Bench = async ({ runs, say }) => {
         spent[which].cpuMs += servers.cpuMs() - before;
       };
       // The first tenant of each reads the catalog for its delta: not measured
-      for (const which of ['guarded', 'unguarded'] as const) await runners[which].run(schemas.slice(0, 1));
-      for (let from = 1; from < TENANTS; from += TURN) {
-        const some = schemas.slice(from, from + TURN);
-        const order = (from / TURN) % 2 < 1 ? (['guarded', 'unguarded'] as const) : (['unguarded', 'guarded'] as const);
-        for (const which of order) await turn(which, some);
+      await runners.guarded.run(schemas.slice(0, 1));
+      await runners.unguarded.run(schemas.slice(1, 2));
+      for (let from = 2; from < schemas.length; from += 2 * TURN) {
+        const half = from + TURN;
+        const order = ((from - 2) / (2 * TURN)) % 2 < 1 ? (['guarded', 'unguarded'] as const) : (['unguarded', 'guarded'] as const);
+        await turn(order[0], schemas.slice(from, half));
+        await turn(order[1], schemas.slice(half, half + TURN));
       }
       for (const which of ['guarded', 'unguarded'] as const) {
         await runners[which].close();
-        await servers.drop(places[which]);
         rates[which].push(((TENANTS - 1) / spent[which].ms) * 1_000);
       }
       costs.push((spent.guarded.cpuMs - spent.unguarded.cpuMs) / (TENANTS - 1));
@@ -63,6 +66,8 @@ export const guard: Bench = async ({ runs, say }) => {
     await servers.stop();
   }
   const [ours, floor, cost] = [median(rates.guarded), median(rates.unguarded), median(costs)];
+  // Of each run by itself: its two recipes met the same machine, two runs did not
+  const ratio = median(rates.guarded.map((rate, i) => rate / rates.unguarded[i]!));
   return [
     {
       bench: 'guard',
@@ -70,7 +75,7 @@ export const guard: Bench = async ({ runs, say }) => {
       unit: 'tenants/s',
       ours,
       floor,
-      ratio: ours / floor,
+      ratio,
       aim: 0.8,
       n: TENANTS,
       runs,

@@ -10,22 +10,21 @@ export const UNGUARDED: Recipe = {
   openTransaction(s) {
     const { schema, history, lock } = bookkeeping(s.tenant, s.names);
     return `${CLEAN} begin; ${settings(s, true)} do $flotilla$
-declare has_history boolean; state jsonb := '{}';
+declare history json;
 begin
   if to_regnamespace(${literal(ident(schema))}) is null then perform set_config('flotilla.state', '{"missing": true}', false); return; end if;
   if not pg_try_advisory_xact_lock(${tenantKey(schema)}) then perform set_config('flotilla.state', '{"busy": true}', false); return; end if;
-  has_history := to_regclass(${literal(history)}) is not null;
   if to_regclass(${literal(lock)}) is not null then
     delete from ${lock} where is_locked is distinct from 1;
     if exists (select from ${lock}) then perform set_config('flotilla.state', '{"knexLocked": true}', false); return; end if;
     insert into ${lock} (is_locked) values (0);
   end if;
-  if has_history then
-    select jsonb_build_object('history', coalesce(jsonb_agg(jsonb_build_array(name, batch) order by id), '[]')) into state from ${history};
+  if to_regclass(${literal(history)}) is not null then
+    select coalesce(json_agg(json_build_array(name, batch) order by id), '[]') into history from ${history};
   end if;
-  perform set_config('flotilla.state', (state || jsonb_build_object('hasLedger', true, 'tenant', ${literal(s.tenant.id)}::text, 'hasHistory', has_history))::text, false);
+  perform set_config('flotilla.state', json_build_object('ledger', ${literal(JSON.stringify([{ kind: 'identity', tenant: s.tenant.id, fence: 0, xmin: '0', xid: null }]))}::json, 'history', history)::text, false);
 end $flotilla$;
-select current_setting('flotilla.state') as state, pg_backend_pid() as pid, '0' as xid, '{}' as counters;`;
+select current_setting('flotilla.state') as state, pg_backend_pid() as pid, '0' as xid;`;
   },
   createBookkeeping: () => 'select 1',
   closeTransaction(s, facts) {

@@ -80,7 +80,7 @@ export async function runAndCommit(
   const durationMs = performance.now() - started;
   const facts = closingFacts(attempt, state, migration, { statements, durationMs });
   input.onStep(`${migration.name}, at its end`);
-  const walls = await wallsFor(attempt, session, state.counters, hints);
+  const walls = await wallsFor(attempt, session, hints);
   try {
     const results = await queryEach<{ closer?: string }>(
       session.client,

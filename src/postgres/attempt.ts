@@ -7,7 +7,7 @@ import type { MigrationEngine, MigrationFile } from '../engines/engine.js';
 import type { AttemptInput, Delta, HistoryNames, Hosts, TenantSession } from './contract.js';
 import { diffLines, readFingerprint } from './fingerprint.js';
 import type { Hints } from './hints.js';
-import { type createBookkeeping, identityRow, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
+import { type createBookkeeping, identityRow, type LedgerRow, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
 import type { ClosingFacts, SessionSettings } from './messages.js';
 import type { Walls } from './walls.js';
 
@@ -79,12 +79,10 @@ export function answerWithin({ input }: Attempt): number | undefined {
 }
 const ON_THE_WAY_MS = 15_000;
 
-/** @param counters as they stood when the transaction began */
-export const wallsOf = (attempt: Attempt, counters: string | undefined, { grants, columnGrants, types }: Hints): Walls => ({
+export const wallsOf = (attempt: Attempt, { grants, columnGrants, types }: Hints): Walls => ({
   ownSchemas: ownSchemas(attempt),
   historyTable: attempt.options.history.tableName,
   shared: attempt.options.shared ?? [],
-  counters,
   gone: undefined,
   grants,
   columnGrants,
@@ -111,10 +109,25 @@ export interface OpenRow {
   readonly state: string;
   readonly pid: number;
   readonly xid: string;
-  readonly counters: string;
 }
 
-type RawState = Partial<TenantState> & { readonly missing?: boolean; readonly busy?: boolean; readonly knexLocked?: boolean };
+/** What stands in the tables; null: there is no such table. */
+interface RawState {
+  readonly missing?: boolean;
+  readonly busy?: boolean;
+  readonly knexLocked?: boolean;
+  readonly ledger?: readonly (Omit<LedgerRow, 'kind'> & RawIdentity & { readonly kind: string })[] | null;
+  readonly steps?: TenantState['steps'] | null;
+  readonly history?: TenantState['history'] | null;
+}
+
+interface RawIdentity {
+  readonly tenant: string;
+  readonly fleet: string;
+  /** The transaction that wrote the row, and the one that it says wrote it. */
+  readonly xmin: string;
+  readonly xid: string | null;
+}
 
 /** Answers the state that an opening message read, or says why nothing can be done now. */
 export function checkState(attempt: Attempt, row: OpenRow): TenantState {
@@ -136,21 +149,29 @@ export function openedState(tenant: TenantRef, names: HistoryNames, row: OpenRow
     });
   if (raw.busy) throw new NotNow('FLT_TENANT_BUSY', 'another session is migrating it');
   if (raw.knexLocked) throw new NotNow('FLT_KNEX_LOCKED', `Knex's migration lock is held ("${names.tableName}_lock" says is_locked = 1)`);
+  const ledger = raw.ledger ?? [];
+  const identity = ledger.findLast(({ kind }) => kind === 'identity');
   return {
     pid: row.pid,
     xid: row.xid,
-    counters: row.counters,
-    hasLedger: raw.hasLedger ?? false,
-    hasHistory: raw.hasHistory ?? false,
-    tenant: raw.tenant ?? null,
-    fleet: raw.fleet ?? null,
-    copied: raw.copied ?? false,
-    fence: raw.fence ?? 0,
+    hasLedger: Boolean(raw.ledger),
+    hasHistory: Boolean(raw.history),
+    tenant: identity?.tenant ?? null,
+    fleet: identity?.fleet ?? null,
+    copied: identity !== undefined && wasCopied(identity),
+    fence: ledger.reduce((most, { fence }) => Math.max(most, fence), 0),
     history: raw.history ?? [],
-    rows: raw.rows ?? [],
+    rows: ledger.filter(tellsOfTheTenant),
     steps: raw.steps ?? [],
   };
 }
+
+/** `xmin` has 32 bits of a transaction id. */
+const wasCopied = ({ xmin, xid }: RawIdentity): boolean => xid !== null && BigInt(xmin) !== BigInt(xid) % 2n ** 32n;
+
+const TELLING: readonly string[] = ['identity', 'baseline', 'applied', 'reverted', 'intent'] satisfies LedgerRow['kind'][];
+const tellsOfTheTenant = <Row extends { readonly kind: string }>(row: Row): row is Row & Pick<LedgerRow, 'kind'> =>
+  TELLING.includes(row.kind);
 
 /** @throws FLT_IDENTITY_MISMATCH */
 export function checkIdentity(tenant: TenantRef, state: TenantState): void {

@@ -34,7 +34,7 @@ const TYPE: Catalog = {
   unless: `c.typcategory = 'A' or c.typrelid <> 0 and (select r.relkind from pg_class r where r.oid = c.typrelid) <> 'c'`,
 };
 
-/** Counted in full: what is written into these is rare. */
+/** Whatever is written into these counts: it is rare. */
 const RARELY_WRITTEN: readonly Catalog[] = [
   { oid: 1260, name: 'pg_authid', cluster: true },
   { oid: 1261, name: 'pg_auth_members', cluster: true, parts: true, label: `'membership in role ' || pg_get_userbyid(c.roleid)` },
@@ -136,7 +136,7 @@ export interface Reach {
 const onlyCluster = ({ ownSchemas }: Reach, catalogs: readonly Catalog[]): readonly Catalog[] =>
   ownSchemas === undefined ? catalogs.filter((catalog) => catalog.cluster) : catalogs;
 
-/** Catalogs that are read when their count has changed, in the order of the counters. */
+/** Catalogs that are read when something was written into them. */
 export const watched = (reach: Reach): readonly Catalog[] => [
   ...onlyCluster(reach, RARELY_WRITTEN),
   // Every table writes a row there, so that only changes of a row are counted: renamed, handed over, granted, moved, another default
@@ -160,20 +160,20 @@ export const lockedClasses = (reach: Reach): readonly number[] => [
 export const goWithRelation: readonly number[] = Object.keys(OF_RELATIONS).map(Number);
 
 const written = (what: 'inserted' | 'updated' | 'deleted', oid: string): string => `pg_stat_get_xact_tuples_${what}(${oid})`;
-const each = (catalogs: readonly Catalog[]): string => `unnest('{${catalogs.map(({ oid }) => oid)}}'::oid[]) o`;
+/** SQL: catalog `o` has lost rows. */
+export const lostRows = (oid: string): string => `${written('deleted', oid)} > 0`;
+/** SQL: the dependency of an object was changed, which only a move to another schema does. */
+export const MOVED = `${written('updated', '2608')} > 0`;
+/** SQL: rows were written into the watched catalog `oid`. */
+export const wroteInto = (oid: string): string =>
+  `${written('updated', oid)} > 0 or ${oid} <> ${TYPE.oid} and (${written('inserted', oid)} > 0 or ${written('deleted', oid)} > 0)`;
 
 /**
- * Rows that this transaction has written so far, as an array: one number per watched catalog, then how many rows went from those that go
- * unlocked, then how many dependencies were changed, which only a move to another schema does. Earlier transactions' are in it too: compare
- * two readings.
+ * SQL: this transaction has written into a watched catalog, or moved something. The server counts for itself; its numbers may hold what the
+ * session's transactions of the last second have written, too: then it is asked more closely for nothing.
  */
-export function countersSql(reach: Reach): string {
-  const full = onlyCluster(reach, RARELY_WRITTEN);
-  const gone = unlocked(reach).filter((catalog) => catalog !== TYPE);
-  return `(array(select ${written('inserted', 'o')} + ${written('updated', 'o')} + ${written('deleted', 'o')} from ${each(full)})
-    || ${reach.ownSchemas === undefined ? `'{}'::bigint[]` : written('updated', String(TYPE.oid))}
-    || array(select ${written('deleted', 'o')} from ${each(gone)}) || ${written('updated', '2608')})`;
-}
+export const somethingWritten = (reach: Reach): string =>
+  `exists (select from unnest('{${watched(reach).map(({ oid }) => oid)}}'::oid[]) o where ${wroteInto('o')}) or ${MOVED}`;
 
 /** SQL: row `c` of the catalog is inside, where `ours` and `entire` are columns. */
 function insideOf({ oid, namespace, unless, madeWithAnother }: Catalog): string | undefined {

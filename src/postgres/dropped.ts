@@ -6,12 +6,9 @@ import type { TenantSession } from './contract.js';
 import type { Hints } from './hints.js';
 import { type Gone, goingRowsSql, goneOutsideSql, goneSql, type Row, seenRowsSql, type Walls } from './walls.js';
 
-/**
- * The walls for the end of a transaction. What is gone is looked up first where the texts say that there may be something.
- * @param counters as they stood when the transaction began
- */
-export async function wallsFor(attempt: Attempt, session: TenantSession, counters: string, hints: Hints): Promise<Walls> {
-  const walls = wallsOf(attempt, counters, hints);
+/** The walls for the end of a transaction. What is gone is looked up first where the texts say that there may be something. */
+export async function wallsFor(attempt: Attempt, session: TenantSession, hints: Hints): Promise<Walls> {
+  const walls = wallsOf(attempt, hints);
   return attempt.lookUp || hints.lookUp ? { ...walls, brief: false, gone: await goneOutside(attempt, session, walls) } : walls;
 }
 
@@ -34,7 +31,7 @@ async function goneOutside(attempt: Attempt, { client }: TenantSession, walls: W
       const there = await seenBy(other);
       return candidates
         .filter(({ catalog, ctid }) => there.has(catalog + ctid) && !here.has(catalog + ctid))
-        .map(({ name }) => `${name} (${gone.moved ? 'moved' : 'dropped'})`);
+        .map(({ catalog, name }) => `${name} (${catalog === 'pg_type' ? 'moved' : 'dropped'})`);
     }
   });
 }

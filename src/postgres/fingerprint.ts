@@ -190,13 +190,30 @@ export async function readFingerprint(client: Client, schema: string, names: His
   return { lines, order, structure: hash(lines.join('\n')), exact: hash(`${lines.join('\n')}\n\n${order.join('\n')}`) };
 }
 
+/**
+ * Reads outside a transaction, and again when an object was dropped under the server's hands while it was reading: its functions that print
+ * definitions look at the catalog as it is now, not as the statement's snapshot has it, and answer with an internal error then.
+ * https://www.postgresql.org/docs/current/functions-info.html
+ */
+export async function readAgainWhenDropped<T>(read: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await read();
+    } catch (error) {
+      if ((error as { code?: string }).code !== INTERNAL_ERROR || tries >= READ_TRIES) throw error;
+    }
+  }
+}
+const INTERNAL_ERROR = 'XX000';
+const READ_TRIES = 50;
+
 /** The structure of each schema, read in bulk: 16 hex digits, as `readFingerprint` answers them. */
 export async function readStructures(
   client: Client,
   schemas: readonly string[],
   names: HistoryNames,
 ): Promise<ReadonlyMap<string, string>> {
-  const catalog = await readCatalog(client, schemas, names);
+  const catalog = await readAgainWhenDropped(() => readCatalog(client, schemas, names));
   return new Map([...catalog].map(([schema, lines]) => [schema, hash(lines.join('\n'))]));
 }
 

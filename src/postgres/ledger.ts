@@ -89,8 +89,6 @@ export interface HalfWay {
 export interface TenantState {
   readonly pid: number;
   readonly xid: string;
-  /** Rows written into watched catalogs before this transaction (`countersSql`). */
-  readonly counters: string;
   readonly hasLedger: boolean;
   readonly hasHistory: boolean;
   readonly tenant: string | null;

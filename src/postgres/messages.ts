@@ -6,12 +6,11 @@
  */
 
 import type { TenantRef } from '../domain/tenant.js';
-import { countersSql } from './catalogs.js';
 import type { HistoryNames } from './contract.js';
 import { fenceKey, tenantKey } from './keys.js';
 import { bookkeeping, LEDGER } from './ledger.js';
 import { doBlock, ident, literal } from './quote.js';
-import { LOCKS_DECLARE, locksSql, TOOK_CLOSER_LOOK, type Walls, wallsDeclare, wallsSql } from './walls.js';
+import { lookSql, RUNNING, SEEN, TOOK_CLOSER_LOOK, type Walls, wallsSql } from './walls.js';
 
 export interface SessionSettings {
   readonly tenant: TenantRef;
@@ -42,12 +41,10 @@ export const CLEAN =
   'begin; set session authorization default; reset role; reset all; close all; unlisten *; deallocate all; select pg_advisory_unlock_all(); discard temp; discard sequences; commit;';
 
 const STATE = 'flotilla.state';
-/** A 64-bit id as the 32 bits that xmin has. */
-const low = (xid: string): string => `${xid}::text::bigint % 4294967296`;
 
 /**
  * Reads the bookkeeping under the lock, in this order: tenant lock (tried, never waited for: a waiting lock holds a snapshot and deadlocks
- * CREATE INDEX CONCURRENTLY), then the ledger, which nobody writes without that lock but for a fence; then Knex's lock row, then the history.
+ * CREATE INDEX CONCURRENTLY), then Knex's lock row, then the ledger, which nobody writes without the first but for a fence, and the history.
  * Each statement of a DO block sees what committed before it.
  *
  * Knex's lock row is taken by DELETE + INSERT: a `knex migrate:latest` that waits for the row then finds none to update and ends cleanly
@@ -56,36 +53,42 @@ const low = (xid: string): string => `${xid}::text::bigint % 4294967296`;
  */
 function readState(s: SessionSettings, tryLock: string): string {
   const { schema, history, lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `${doBlock(`declare has_ledger boolean; has_history boolean; mine bigint; state jsonb := '{}'; part jsonb;
+  const exists = (table: string) => `to_regclass(${literal(table)}) is not null`;
+  const answer = (state: string) => `perform set_config('${STATE}', ${state}, false); return;`;
+  const read = {
+    ledger: `(select coalesce(json_agg(l order by id), '[]')
+      from (select id, kind, tenant, fleet, migration, checksum, rollout, batch, fence, xid, xmin, counter, ours, running from ${ledger}) l)`,
+    steps: `(select json_agg(g) from (select migration, direction, count(*) n from ${step} where key <> 'before' group by 1, 2) g)`,
+    history: `(select coalesce(json_agg(json_build_array(name, batch) order by id), '[]') from ${history})`,
+  };
+  return `${doBlock(`declare has_ledger boolean; has_step boolean; has_lock boolean; has_history boolean; ledger json; steps json; history json;
 begin
-  if to_regnamespace(${literal(ident(schema))}) is null then perform set_config('${STATE}', '{"missing": true}', false); return; end if;
-  if not ${tryLock}(${tenantKey(schema)}) then perform set_config('${STATE}', '{"busy": true}', false); return; end if;
-  has_ledger := to_regclass(${literal(ledger)}) is not null;
-  has_history := to_regclass(${literal(history)}) is not null;
-  if has_ledger then
-    select jsonb_build_object('fence', coalesce(max(fence), 0), 'rows', coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'migration', migration, 'checksum', checksum, 'rollout', rollout,
-        'batch', batch, 'fence', fence, 'counter', counter::text, 'ours', ours, 'running', running) order by id) filter (where kind in ('identity', 'baseline', 'applied', 'reverted', 'intent')), '[]'))
-        || coalesce((array_agg(jsonb_build_object('tenant', tenant, 'fleet', fleet, 'copied', xmin::text::bigint <> ${low('xid')}) order by id desc) filter (where kind = 'identity'))[1], '{}'),
-      (array_agg(case kind when 'intent' then ${low('xid')} end order by id desc) filter (where kind in ('intent', 'failed', 'applied', 'reverted')))[1]
-      into state, mine from ${ledger};
-    if to_regclass(${literal(step)}) is not null then
-      select jsonb_build_object('steps', jsonb_agg(g)) into part from (select migration, direction, count(*) n from ${step} where key <> 'before' group by 1, 2) g;
-      state := state || part;
+  if to_regnamespace(${literal(ident(schema))}) is null then ${answer(`'{"missing": true}'`)} end if;
+  if not ${tryLock}(${tenantKey(schema)}) then ${answer(`'{"busy": true}'`)} end if;
+  select ${[ledger, step, lock, history].map(exists)} into has_ledger, has_step, has_lock, has_history;
+  if has_lock then
+    delete from ${lock} where is_locked is distinct from 1;
+    if exists (select from ${lock}) then
+      if has_ledger then delete from ${lock} where xmin::text::bigint = ${openIntent(ledger)}; end if;
+      if exists (select from ${lock}) then ${answer(`'{"knexLocked": true}'`)} end if;
     end if;
-  end if;
-  if to_regclass(${literal(lock)}) is not null then
-    delete from ${lock} where is_locked is distinct from 1 or xmin::text::bigint = mine;
-    if exists (select from ${lock}) then perform set_config('${STATE}', '{"knexLocked": true}', false); return; end if;
     insert into ${lock} (is_locked) values (0);
   end if;
-  if has_history then
-    select jsonb_build_object('history', coalesce(jsonb_agg(jsonb_build_array(name, batch) order by id), '[]')) into part from ${history};
-    state := state || part;
+  -- Almost always; and one statement costs half as much as two
+  if has_ledger and has_history and not has_step then
+    ${answer(`json_build_object('ledger', ${read.ledger}, 'history', ${read.history})::text`)}
   end if;
-  perform set_config('${STATE}', (state || jsonb_build_object('hasLedger', has_ledger, 'hasHistory', has_history))::text, false);
+  if has_ledger then ledger := ${read.ledger}; end if;
+  if has_step then steps := ${read.steps}; end if;
+  if has_history then history := ${read.history}; end if;
+  ${answer(`json_build_object('ledger', ledger, 'steps', steps, 'history', history)::text`)}
 end`)}
-select current_setting('${STATE}') as state, pg_backend_pid() as pid, pg_current_xact_id()::text as xid, ${countersSql(s)}::text as counters;`;
+select current_setting('${STATE}') as state, pg_backend_pid() as pid, pg_current_xact_id()::text as xid;`;
 }
+
+/** SQL: the transaction of the intent that stands open (32 bits); null: none does. */
+const openIntent = (ledger: string): string =>
+  `(select case kind when 'intent' then xid::text::bigint % 4294967296 end from ${ledger} where kind in ('intent', 'failed', 'applied', 'reverted') order by id desc limit 1)`;
 
 /** Opens a migration's transaction: clean session, BEGIN, timeouts and search_path, lock, Knex's row, identity, fence, history. */
 export const openTransaction = (s: SessionSettings): string =>
@@ -94,8 +97,9 @@ export const openTransaction = (s: SessionSettings): string =>
 /** The same for a migration that runs outside a transaction: settings and lock belong to the session. The transaction holds the bookkeeping. */
 export const openSession = (s: SessionSettings): string => `${CLEAN} ${settings(s, false)} begin; ${readState(s, 'pg_try_advisory_lock')}`;
 
-const fenceIs = (ledger: string, fence: number): string =>
-  `if (select coalesce(max(fence), 0) from ${ledger}) <> ${fence} then raise exception 'fenced' using errcode = 'FL001'; end if;`;
+const FENCED = `raise exception 'fenced' using errcode = 'FL001';`;
+const greatestFence = (ledger: string): string => `(select coalesce(max(fence), 0) from ${ledger})`;
+const fenceIs = (ledger: string, fence: number): string => `if ${greatestFence(ledger)} <> ${fence} then ${FENCED} end if;`;
 
 /**
  * Commits a fence of its own, so that an older attempt that wakes up later cannot commit. It must not wait for that attempt's lock, and
@@ -137,24 +141,25 @@ export interface ClosingFacts {
 }
 
 /** The row of Knex's history. */
-function recordHistory(s: SessionSettings, facts: ClosingFacts): string {
+function recordHistory(s: SessionSettings, facts: ClosingFacts, returning = ''): string {
   const { history } = bookkeeping(s.tenant, s.names);
   return facts.direction === 'up'
-    ? // A subtransaction of its own gets the newest id of all that this transaction has used: rows above it were written later
-      `begin insert into ${history} as h (name, batch, migration_time) values (${literal(facts.fileName)}, ${facts.batch}, now()) returning h.xmin::text::bigint into newest;
-  exception when others then raise; end;`
+    ? `insert into ${history} as h (name, batch, migration_time) values (${literal(facts.fileName)}, ${facts.batch}, now()) ${returning};`
     : `delete from ${history} where regexp_replace(name, '\\.(c|m)?(js|ts)$', '') = ${literal(facts.migration)};`;
 }
 
-/** The row of the ledger; the moment it names is given as SQL. */
+/** The row of the ledger; the moment it names, and what has to hold for it to be written, are given as SQL. */
 function recordLedger(
   s: SessionSettings,
   facts: ClosingFacts,
   moment: { readonly counter: string; readonly ours: string; readonly running: string },
+  on = '',
 ): string {
-  return `insert into ${bookkeeping(s.tenant, s.names).ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, xid, counter, ours, running, batch, actor, statements, duration_ms)
-    values ('${facts.direction === 'up' ? 'applied' : 'reverted'}', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)},
-      ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), ${moment.counter}, ${moment.ours}, ${moment.running}, ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)});`;
+  const { ledger } = bookkeeping(s.tenant, s.names);
+  return `insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, xid, counter, ours, running, batch, actor, statements, duration_ms)
+    select '${facts.direction === 'up' ? 'applied' : 'reverted'}', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)},
+      ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), ${moment.counter}, ${moment.ours}, ${moment.running}, ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)}
+      ${on};`;
 }
 
 /** What is recorded is recorded by the role that began, whichever the migration has taken on since. */
@@ -167,17 +172,23 @@ const asWeBegan = (s: SessionSettings): string =>
  */
 export function closeTransaction(s: SessionSettings, facts: ClosingFacts, xid: string, walls: Walls): string {
   const { ledger } = bookkeeping(s.tenant, s.names);
+  const own = BigInt(xid);
+  // A subtransaction of its own gets the newest id of all that this transaction has used: rows above it were written later
+  const newest = `returning set_config('flotilla.newest', h.xmin::text, true)`;
+  const above =
+    facts.direction === 'up' ? `(current_setting('flotilla.newest')::bigint - ${own % 2n ** 32n} + 4294967296) % 4294967296 +` : '';
+  const moment = { counter: `(${own} + ${above} 1)::text::xid8`, ours: `'{}'`, running: SEEN.running };
   // Which transactions are in progress is asked after our newest id is known: none below it can be missed
-  const counter = '(own + coalesce((newest - own % 4294967296 + 4294967296) % 4294967296, 0) + 1)::text::xid8';
   return `set constraints all immediate; close all; ${asWeBegan(s)}
-${doBlock(`declare ${wallsDeclare(walls)} newest bigint; own bigint := pg_current_xact_id()::text::bigint;
-begin
-  if own <> ${BigInt(xid)} then raise exception 'stray' using errcode = 'FL003'; end if;
-  ${recordHistory(s, facts)}
-  ${locksSql(walls)}
-  ${fenceIs(ledger, facts.fenceSeen)}
-  ${recordLedger(s, facts, { counter, ours: `'{}'`, running: 'in_progress' })}
-  ${wallsSql(walls, ledger)}
+savepoint flotilla; ${recordHistory(s, facts, newest)} release savepoint flotilla;
+${lookSql(walls)}
+${recordLedger(s, facts, moment, `where pg_current_xact_id()::text = '${own}' and ${greatestFence(ledger)} = ${facts.fenceSeen} returning set_config('flotilla.recorded', '${own}', true)`)}
+${doBlock(`begin
+  if current_setting('flotilla.recorded', true) is distinct from '${own}' then
+    if pg_current_xact_id()::text <> '${own}' then raise exception 'stray' using errcode = 'FL003'; end if;
+    ${FENCED}
+  end if;
+  ${wallsSql(walls)}
 end`)}
 ${walls.brief ? '' : TOOK_CLOSER_LOOK} commit;`;
 }
@@ -206,12 +217,10 @@ function stillHeld(s: SessionSettings, hold: Hold): string {
 /** Begins a migration outside a transaction: commits the intent and Knex's lock row, so that a stray CLI stays out while it runs. Creates the journal when it is the tenant's first. */
 export function commitIntent(s: SessionSettings, facts: ClosingFacts): string {
   const { lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `${doBlock(`declare ${LOCKS_DECLARE}
-begin
+  return `${doBlock(`begin
   ${fenceIs(ledger, facts.fenceSeen)}
-  ${locksSql(s)}
   insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, batch, actor, xid, running)
-    values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), in_progress);
+    values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), ${RUNNING});
 end`)}
 create table if not exists ${step} (
   id bigint generated always as identity primary key,
@@ -231,16 +240,15 @@ commit;
 select key, occurrence, state, statement, result from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}' order by id;`;
 }
 
-/** The start of a transaction between two statements of the file, behind its BEGIN: answers the counters to compare with. */
-export const startStep = (s: SessionSettings, hold: Hold): string =>
-  `${doBlock(`begin ${sameBackend(hold)} end`)} select ${countersSql(s)}::text as counters;`;
+/** The start of a transaction between two statements of the file, behind its BEGIN. */
+export const startStep = (hold: Hold): string => doBlock(`begin ${sameBackend(hold)} end`);
 
 /** Ends it: `write` (SQL that keeps the journal), walls, hold. COMMIT is the caller's. */
 export const closeStep = (s: SessionSettings, hold: Hold, walls: Walls | undefined, write: string): string =>
   `${walls ? 'set constraints all immediate;' : ''} ${asWeBegan(s)} ${write}
-${doBlock(`${walls ? `declare ${wallsDeclare(walls)}` : ''}
-begin
-  ${walls ? `${locksSql(walls)} ${wallsSql(walls)}` : ''}
+${walls ? lookSql(walls) : ''}
+${doBlock(`begin
+  ${walls ? wallsSql(walls) : ''}
   ${stillHeld(s, hold)}
 end`)}`;
 
@@ -255,16 +263,13 @@ export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold
       and id > coalesce((select max(id) from ${ledger} where migration = ${literal(facts.migration)} and kind in ('applied', 'reverted')), 0) order by id limit 1)`;
   const ours = `array(select xid::xid from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}')`;
   return `begin; ${asWeBegan(s)}
-${doBlock(`declare ${wallsDeclare(walls)} newest bigint;
-begin
-  ${stillHeld(s, hold)}
-  ${recordHistory(s, facts)}
-  ${recordLedger(s, facts, { counter: first('xid'), ours, running: first('running') })}
-  delete from ${step} where migration = ${literal(facts.migration)};
-  update ${lock} set is_locked = 0;
-  ${locksSql(walls)}
-  ${wallsSql(walls)}
-end`)}
+${doBlock(`begin ${stillHeld(s, hold)} end`)}
+${recordHistory(s, facts)}
+${recordLedger(s, facts, { counter: first('xid'), ours, running: first('running') })}
+delete from ${step} where migration = ${literal(facts.migration)};
+update ${lock} set is_locked = 0;
+${lookSql(walls)}
+${doBlock(`begin ${wallsSql(walls)} end`)}
 commit; select pg_advisory_unlock(${tenantKey(schema)});`;
 }
 

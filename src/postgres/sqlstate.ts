@@ -37,6 +37,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   '42501': row('insufficient_privilege', 'FLT_PERMISSION_DENIED', 'tenant'),
   '3D000': row('invalid_catalog_name', 'FLT_SCHEMA_MISSING', 'tenant'),
   '3F000': row('invalid_schema_name', 'FLT_SCHEMA_MISSING', 'tenant'),
+  '25P01': row('no_active_sql_transaction', 'FLT_STRAY_TRANSACTION', 'tenant'),
   '25P02': row('in_failed_sql_transaction', 'FLT_STRAY_TRANSACTION', 'tenant'),
   '2D000': row('invalid_transaction_termination', 'FLT_STRAY_TRANSACTION', 'tenant'),
   FL001: row('fenced', 'FLT_FENCED', 'tenant'),

@@ -2,7 +2,7 @@
 
 import type { Client } from 'pg';
 import type { Delta, HistoryNames } from './contract.js';
-import { objectOf, readCatalog } from './fingerprint.js';
+import { objectOf, readAgainWhenDropped, readCatalog } from './fingerprint.js';
 
 export interface Divergence {
   readonly schema: string;
@@ -25,7 +25,8 @@ export async function verifyDelta(
   if (objects.length === 0) return [];
   const diverging: Divergence[] = [];
   for (let from = 0; from < schemas.length; from += SCHEMAS_PER_STATEMENT) {
-    const catalog = await readCatalog(client, schemas.slice(from, from + SCHEMAS_PER_STATEMENT), names, objects);
+    const some = schemas.slice(from, from + SCHEMAS_PER_STATEMENT);
+    const catalog = await readAgainWhenDropped(() => readCatalog(client, some, names, objects));
     for (const [schema, lines] of catalog) {
       const has = new Set(lines);
       const missing = delta.added.filter((line) => !has.has(line));

@@ -13,15 +13,17 @@
 import { LOCKS as LOCK_MODES } from '../domain/locks.js';
 import {
   CONSTRAINT,
-  countersSql,
   goWithRelation,
   lockedClasses,
+  lostRows,
+  MOVED,
   objectInside,
   rowsOutside,
+  somethingWritten,
   textList,
   unlocked,
-  watched,
   watchedJson,
+  wroteInto,
 } from './catalogs.js';
 import { LEDGER } from './ledger.js';
 import { doBlock, ident, literal } from './quote.js';
@@ -36,8 +38,6 @@ export interface Walls {
    * where it is no relation and goes by the name that the refusal gives it, make or change it.
    */
   readonly shared: readonly { readonly object: string; readonly maxLock: string }[];
-  /** What `countersSql` answered when the transaction began; undefined: it begins with the message that asks. */
-  readonly counters: string | undefined;
   /** What is gone from outside, as a second connection names it; undefined: nobody has looked. */
   readonly gone: readonly string[] | undefined;
   /** Look for rights on tables that are not the tenant's. */
@@ -145,86 +145,85 @@ const foreignTypes = (xid: string): string => `select array_agg(distinct 'type '
 /** Names in a refusal. */
 const MOST_NAMES = 20;
 
-export const LOCKS_DECLARE = 'me int := pg_backend_pid(); touched oid[]; objects boolean; in_progress xid[];';
-/** Declarations for `locksSql` and `wallsSql`. */
-export const wallsDeclare = (walls: Walls): string =>
-  `${LOCKS_DECLARE} home oid[]; relations boolean; before bigint[] := ${walls.counters === undefined ? countersSql(walls) : `${literal(walls.counters)}::bigint[]`};`;
+const OF_OURS = `pid = pg_backend_pid()`;
+const RUNS_ELSEWHERE = `pid <> pg_backend_pid() and locktype = 'transactionid' and mode = 'ExclusiveLock'`;
 
-/** One look at the locks: what this session holds, and which other transactions are in progress (`in_progress`). */
-export const locksSql = (walls: Pick<Walls, 'ownSchemas'>): string =>
-  `select array_agg(relation) filter (where pid = me and locktype = 'relation' and relation >= ${FIRST_NORMAL_OID}),
-    coalesce(bool_or(pid = me and mode not in ('AccessShareLock', 'SIReadLock') and (locktype = 'object' and classid = any ('{${lockedClasses(walls)}}'::oid[])
-      or locktype = 'relation' and relation = any ('{${Object.values(BY_HAND)}}'::oid[]))), false),
-    coalesce(array_agg(transactionid) filter (where pid <> me and locktype = 'transactionid' and mode = 'ExclusiveLock'), '{}')
-    into touched, objects, in_progress from pg_locks;`;
+/** SQL: transactions of others that are in progress, as `xid[]`. */
+export const RUNNING = `(select coalesce(array_agg(transactionid), '{}') from pg_lock_status() where ${RUNS_ELSEWHERE})`;
+
+/** What `lookSql` has seen, for the rest of the transaction. */
+export const SEEN = {
+  running: `current_setting('flotilla.running')::xid[]`,
+  suspicious: `current_setting('flotilla.suspicious')::boolean`,
+};
 
 /**
- * Statements of a DO block, behind `locksSql`, that refuse what was touched outside: FL002 names it, FL004 asks the caller to look up first
- * what is gone, FL007 to come again with walls that are not brief.
+ * One look at the locks and the counters: whether this transaction may have touched something outside, and which others are in progress. A
+ * ledger that somebody has put triggers or rules on is suspicious by itself: our own row sets them off.
  *
- * Almost every migration stays inside. One look at the locks and one at the counters tell so; only otherwise the rest, a string until then, is
- * parsed and planned.
- * @param recorded a table that was written since: what its triggers have set off is looked at too
+ * A statement by itself: inside a DO block the server takes half as long again over it.
  */
-export function wallsSql(walls: Walls, recorded?: string): string {
-  const home = (walls.ownSchemas ?? []).map((schema) => `to_regnamespace(${literal(ident(schema))})::oid`);
-  const written = recorded ? `or (select relhastriggers or relhasrules from pg_class where oid = to_regclass(${literal(recorded)}))` : '';
-  const relations = `objects or exists (select from unnest(touched) t (relation) where not coalesce((select c.relnamespace from pg_class c where c.oid = t.relation) = any (home), false)) ${written}`;
-  const asked = walls.grants || walls.types || walls.gone?.length;
-  return `home := array[${[PG_TOAST, ...home, 'pg_my_temp_schema()']}];
-  relations := ${walls.ownSchemas === undefined ? 'objects' : relations};
-  if relations or ${asked ? 'true' : `${countersSql(walls)} <> before or ${BLIND}`} then
+export function lookSql(walls: Walls): string {
+  const home = [PG_TOAST, ...(walls.ownSchemas ?? []).map((schema) => `to_regnamespace(${literal(ident(schema))})`), 'pg_my_temp_schema()'];
+  const inside = `(select c.relnamespace in (${home}) and (c.relname <> '${LEDGER}' or not (c.relhastriggers or c.relhasrules)) from pg_class c where c.oid = relation)`;
+  const relation = `locktype = 'relation' and relation >= ${FIRST_NORMAL_OID} and ${inside} is not true or`;
+  return `select set_config('flotilla.suspicious', (coalesce(bool_or(${OF_OURS}), false) or ${somethingWritten(walls)} or ${BLIND})::text, true),
+    set_config('flotilla.running', coalesce(array_agg(transactionid) filter (where pid <> pg_backend_pid()), '{}')::text, true) from pg_lock_status()
+    where ${RUNS_ELSEWHERE} or ${OF_OURS} and (${walls.ownSchemas === undefined ? '' : relation}
+      mode not in ('AccessShareLock', 'SIReadLock') and (locktype = 'object' and classid = any ('{${lockedClasses(walls)}}') or locktype = 'relation' and relation = any ('{${Object.values(BY_HAND)}}')));`;
+}
+
+/**
+ * Statements of a DO block, some time behind `lookSql`, that refuse what was touched outside: FL002 names it, FL004 asks the caller to look up
+ * first what is gone, FL007 to come again with walls that are not brief.
+ *
+ * Almost every migration stays inside, and one look tells so; only otherwise the rest, a string until then, is parsed and planned.
+ */
+export const wallsSql = (walls: Walls): string =>
+  `if ${walls.grants || walls.types || walls.gone?.length ? 'true' : SEEN.suspicious} then
     ${walls.brief ? `raise exception 'suspicious' using errcode = 'FL007';` : takeCloserLook(walls)}
   end if;`;
-}
 
 const takeCloserLook = (walls: Walls): string =>
   `perform set_config('flotilla.closer', 'on', true);
-    execute replace(replace(${literal(closerLook(walls))}, ${literal(BEFORE)}, before::text), ${literal(LOCKED)}, relations::text);`;
+    execute ${literal(closerLook(walls))};`;
 
 /** The system's own relations have smaller ones. https://github.com/postgres/postgres/blob/master/src/include/access/transam.h */
 const FIRST_NORMAL_OID = 16384;
 /** Schema of every TOAST table but those of temporary tables. */
 const PG_TOAST = 99;
-/** Where the closer look is told the counters, and whether a lock is suspicious. */
-const BEFORE = '@before@';
-const LOCKED = '@locked@';
 /** The server does not count: every catalog has to be read. */
 const BLIND = `not current_setting('track_counts')::boolean`;
 
 /** Names what was touched outside, if anything was. A function body, so that it is parsed only when it is needed. */
 function closerLook(walls: Walls): string {
   const entire = walls.ownSchemas === undefined;
-  const rest = `[${watched(walls).length + 1}:]`;
+  const losing = `unnest('{${losingRows(walls).map(({ oid }) => oid)}}'::oid[]) o`;
   const sharedNames = walls.shared.filter(({ maxLock }) => maxLock === LOCKS.at(-1)).map(({ object }) => object);
   const relations = `select escaped || coalesce(array_agg(format('%I.%I (%s)', nspname, relname, (${textList(LOCKS)})[rank])) filter (where oid is not null), '{}'), look or coalesce(bool_or(oid is null), false)
     into escaped, look from (${foreignRelations(walls)}) f;`;
-  return doBlock(`declare escaped text[] := '{}'; look boolean := false; part text[]; one jsonb; own_oids oid[]; seen bigint[]; before bigint[] := '${BEFORE}'; xid bigint := pg_current_xact_id()::text::bigint;
+  return doBlock(`declare escaped text[] := '{}'; look boolean := false; part text[]; one jsonb; own_oids oid[]; xid bigint := pg_current_xact_id()::text::bigint;
 begin
   -- Names print in full, and no object of the migration's own making stands for one of the server's
   perform set_config('search_path', 'pg_catalog, pg_temp', true);
   own_oids := ${oursSql(walls)};
-  if ${LOCKED} then
-    select coalesce(array_agg(type || ' ' || identity) filter (where identity is not null), '{}'), coalesce(bool_or(identity is null), false) into escaped, look from (${foreignObjects(walls, 'own_oids')}) f;
-  end if;
-  seen := ${countersSql(walls)};
-  if seen <> before or ${BLIND} then
-    for one in select c.spec from unnest(seen, before) with ordinality u (a, b, i), jsonb_array_elements(${literal(watchedJson(walls))}) with ordinality c (spec, i)
-      where c.i = u.i and (a is distinct from b or ${BLIND}) loop
-      begin
-        execute format(${literal(ROWS_OF_OURS)}, coalesce(one ->> 2, format(${literal(NAME)}, one ->> 0)), (one ->> 0)::oid::regclass, one ->> 1) into part using own_oids, xid, ${entire};
-      exception when insufficient_privilege then
-        part := array['rows of ' || (one ->> 0)::oid::regclass];
-      end;
-      escaped := escaped || coalesce(part, '{}');
-    end loop;
-    look := look or seen${rest} <> before${rest} or ${BLIND};
-  end if;
+  select coalesce(array_agg(type || ' ' || identity) filter (where identity is not null), '{}'), coalesce(bool_or(identity is null), false) into escaped, look from (${foreignObjects(walls, 'own_oids')}) f;
+  for one in select c.spec from jsonb_array_elements(${literal(watchedJson(walls))}) c (spec), lateral (select (c.spec ->> 0)::oid as oid) o where ${BLIND} or ${wroteInto('o.oid')} loop
+    begin
+      execute format(${literal(ROWS_OF_OURS)}, coalesce(one ->> 2, format(${literal(NAME)}, one ->> 0)), (one ->> 0)::oid::regclass, one ->> 1) into part using own_oids, xid, ${entire};
+    exception when insufficient_privilege then
+      part := array['rows of ' || (one ->> 0)::oid::regclass];
+    end;
+    escaped := escaped || coalesce(part, '{}');
+  end loop;
+  look := look or ${MOVED} or ${BLIND} or exists (select from ${losing} where ${lostRows('o')});
+  -- What this session has counted goes to the statistics with the end of this transaction, so that the next one starts from nothing
+  if current_setting('server_version_num')::int >= 150000 then perform pg_stat_force_next_flush(); end if;
   ${walls.grants && !entire ? foreignRights(walls, 'xid') : ''}
   ${walls.types && !entire ? foreignTypes('xid') : ''}
   ${walls.gone?.length ? `escaped := escaped || ${textList(walls.gone)};` : ''}
   ${sharedNames.length ? `escaped := array(select e from unnest(escaped) e where regexp_replace(e, ' \\((dropped|moved)\\)$', '') <> all (${textList(sharedNames)}));` : ''}
-  ${entire ? '' : `if ${LOCKED} then ${relations} end if;`}
+  ${entire ? '' : relations}
   ${walls.gone ? '' : `if look then raise exception 'gone' using errcode = 'FL004'; end if;`}
   if cardinality(escaped) > 0 then
     escaped := array(select distinct e from unnest(escaped) e order by e);
@@ -246,22 +245,22 @@ export interface Gone {
   readonly ours: string;
 }
 
+const losingRows = (walls: Walls) => unlocked(walls).filter(({ name }) => name !== 'pg_type');
+
 export function goneSql(walls: Walls): string {
-  const n = watched(walls).length;
-  const losing = unlocked(walls).filter(({ name }) => name !== 'pg_type');
+  const losing = losingRows(walls);
   const relations =
     walls.ownSchemas === undefined
       ? ''
       : `select 1259, l.relation, c.oid is not null from pg_locks l left join pg_class c on c.oid = l.relation, now
           where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.database <> 0 and (c.oid is null or moved and l.mode = 'AccessExclusiveLock' and c.relnamespace = any (ours)) union`;
-  return `with now as (select c[${n + losing.length + 1}] <> b[${n + losing.length + 1}] or ${BLIND} as moved, c, b, ours
-      from (select ${countersSql(walls)} as c, ${literal(walls.counters ?? '{}')}::bigint[] as b, ${oursSql(walls)} as ours) s)
+  return `with now as (select ${MOVED} or ${BLIND} as moved, ${oursSql(walls)} as ours)
     select coalesce((select jsonb_agg(jsonb_build_object('classid', classid, 'objid', objid, 'moved', still)) from (${relations}
         select x.classid, x.objid, i.identity is not null from pg_locks x cross join lateral pg_identify_object(x.classid, x.objid, 0) i, now
           where x.pid = pg_backend_pid() and x.locktype = 'object' and x.mode <> 'AccessShareLock' and x.classid = any ('{${lockedClasses(walls)}}'::oid[])
             and (i.identity is null and x.classid <> all ('{${goWithRelation}}'::oid[]) or moved and ${objectInside(walls, 'now.ours')})) f (classid, objid, still)), '[]') as things,
-      moved, array(select name from unnest(${textList(losing.map(({ name }) => name))}, c[${n + 1}:${n + losing.length}], b[${n + 1}:${n + losing.length}]) u (name, c, b)
-        where (c <> b or ${BLIND}) and has_table_privilege('pg_catalog.' || name, 'select')) as lost,
+      moved, array(select name from unnest(${textList(losing.map(({ name }) => name))}, '{${losing.map(({ oid }) => oid)}}'::oid[]) u (name, oid)
+        where (${lostRows('oid')} or ${BLIND}) and has_table_privilege('pg_catalog.' || name, 'select')) as lost,
       pg_current_xact_id()::text as xid, ours::text as ours from now`;
 }
 

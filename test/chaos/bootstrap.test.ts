@@ -79,48 +79,51 @@ describe("Knex's lock table", () => {
     expect(await scene.state()).toEqual(APPLIED);
   });
 
-  it('[F60] tells a person whose migrate:latest has waited for it while a migration ran that it is locked, and no stale list is run', async () => {
-    const scene = await createScene({
-      ...FILES,
-      '02_gated.js': `exports.up = async (knex) => { await knex.raw('alter table notes add column gated int'); await knex.raw('select pg_advisory_xact_lock(4242)'); };`,
-      '03_outside.js': `exports.config = { transaction: false }; exports.up = (knex) => knex.raw('create index concurrently notes_body on notes (body)');`,
-    });
-    const upTo = (n: number) => ({ migrations: scene.migrations.slice(0, n) });
-    await scene.attempt('up', { ...upTo(1), rolloutId: 'r-0' });
-    const open = await closedGate(scene);
-    const worker = await scene.process();
-    const running = worker.attempt('up', upTo(2));
-    await scene.waiting();
-    const person = Knex({
-      client: 'pg',
-      connection: scene.db.url,
-      searchPath: ['acme'],
-      log: { warn() {}, error() {} },
-      migrations: { directory: worker.directory, schemaName: 'acme' },
-    });
-    try {
-      const told = person.migrate.latest().then(
-        () => 'did it',
-        (error: Error) => error.message,
-      );
-      await until(
-        async () =>
-          (await scene.sql(`select from pg_stat_activity where wait_event_type = 'Lock' and query ~ '^update .*knex_migrations_lock'`))
-            .length,
-        'the person waits for the lock row',
-      );
-      await open();
-      expect(await running).toMatchObject({ outcome: 'applied', runs: [{ name: '02_gated' }] });
-      expect(await told).toMatch(/already locked/);
-    } finally {
-      await person.destroy();
-    }
-    expect(await scene.state()).toEqual({
-      history: ['01_notes.js', '02_gated.js'],
-      effects: { '01_notes': 1, '02_gated': 1 },
-      left: NOTHING_LEFT,
-    });
-  });
+  it.each(['latest', 'rollback'] as const)(
+    '[F60] tells a person whose migrate:%s has waited for it while a migration ran that it is locked, and no stale list is run',
+    async (verb) => {
+      const scene = await createScene({
+        ...FILES,
+        '02_gated.js': `exports.up = async (knex) => { await knex.raw('alter table notes add column gated int'); await knex.raw('select pg_advisory_xact_lock(4242)'); };`,
+        '03_outside.js': `exports.config = { transaction: false }; exports.up = (knex) => knex.raw('create index concurrently notes_body on notes (body)');`,
+      });
+      const upTo = (n: number) => ({ migrations: scene.migrations.slice(0, n) });
+      await scene.attempt('up', { ...upTo(1), rolloutId: 'r-0' });
+      const open = await closedGate(scene);
+      const worker = await scene.process();
+      const running = worker.attempt('up', upTo(2));
+      await scene.waiting();
+      const person = Knex({
+        client: 'pg',
+        connection: scene.db.url,
+        searchPath: ['acme'],
+        log: { warn() {}, error() {} },
+        migrations: { directory: worker.directory, schemaName: 'acme' },
+      });
+      try {
+        const told = person.migrate[verb]().then(
+          () => 'did it',
+          (error: Error) => error.message,
+        );
+        await until(
+          async () =>
+            (await scene.sql(`select from pg_stat_activity where wait_event_type = 'Lock' and query ~ '^update .*knex_migrations_lock'`))
+              .length,
+          'the person waits for the lock row',
+        );
+        await open();
+        expect(await running).toMatchObject({ outcome: 'applied', runs: [{ name: '02_gated' }] });
+        expect(await told).toMatch(/already locked/);
+      } finally {
+        await person.destroy();
+      }
+      expect(await scene.state()).toEqual({
+        history: ['01_notes.js', '02_gated.js'],
+        effects: { '01_notes': 1, '02_gated': 1 },
+        left: NOTHING_LEFT,
+      });
+    },
+  );
 });
 
 it('[F04] a history with .ts names and duplicate rows is taken over as it stands; the next batch follows the greatest', async () => {

@@ -79,7 +79,7 @@ export async function runOutside(
     const delta = before && (await deltaSince(attempt, session, before));
     options.check?.(delta);
     const facts = closingFacts(attempt, state, migration, { statements, durationMs: performance.now() - started });
-    const walls = { ...wallsOf(attempt, undefined, new Hints(settings.ownSchemas)), gone: [] };
+    const walls = { ...wallsOf(attempt, new Hints(settings.ownSchemas)), gone: [] };
     try {
       await queryEach(client, closeOutside(settings, facts, hold, walls), answerWithin(attempt));
     } catch (error) {

@@ -46,7 +46,6 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   const volatile = new Map<string, boolean>();
   /** Blocks that the file has opened itself, the savepoints in them, and where the journal stood. */
   const blocks: { readonly name: string | undefined; readonly mark: ReturnType<Journal['mark']> }[] = [];
-  let blockCounters = '';
   let hints = new Hints(settings.ownSchemas);
 
   const fail = (code: ErrorCode, what: string) =>
@@ -75,24 +74,21 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   const onlyTemporary = ({ targets }: Statement): boolean =>
     targets.length > 0 && targets.every(({ schema, name }) => (schema === undefined || schema === 'pg_temp') && temporary.has(name));
 
-  async function start(begin: string): Promise<string> {
-    const results = await queryEach<{ counters: string }>(client, `${begin} ${startStep(settings, hold)}`);
-    return results.at(-1)!.rows[0]!.counters;
-  }
+  const start = (begin: string) => client.query(`${begin} ${startStep(hold)}`);
 
   async function control(statement: Statement, send: () => Promise<Answer>): Promise<Answer> {
     switch (statement.control!) {
       case 'begin': {
         const answer = await send();
         blocks.push({ name: undefined, mark: journal.mark() });
-        blockCounters = await start('');
+        await start('');
         hints.lookUp = true; // a block cannot be sent again to look for what hides in it
         return answer;
       }
       case 'commit': {
         if (statement.chain) throw fail('FLT_STRAY_TRANSACTION', 'ends a transaction with AND CHAIN; begin the next one by itself.');
         if (blocks.length === 0) return send();
-        await client.query(closeStep(settings, hold, await wallsFor(attempt, session, blockCounters, hints), ''));
+        await client.query(closeStep(settings, hold, await wallsFor(attempt, session, hints), ''));
         const answer = await send();
         blocks.length = 0;
         return answer;
@@ -163,10 +159,10 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   async function inTransaction({ validates, send }: Text, write: (answer: Answer) => string): Promise<Answer> {
     for (let tries = 1; ; tries++) {
       try {
-        const counters = await start('begin;');
+        await start('begin;');
         if (validates) await client.query('set local statement_timeout to 0');
         const answer = await send();
-        const walls = await wallsFor(attempt, session, counters, hints);
+        const walls = await wallsFor(attempt, session, hints);
         await client.query(`${closeStep(settings, hold, walls, write(answer))} commit;`);
         return answer;
       } catch (error) {

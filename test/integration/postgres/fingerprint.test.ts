@@ -346,6 +346,24 @@ describe('verification against the delta of the canaries', () => {
     expect(found[0]!.missing).toEqual(delta.added);
   });
 
+  it('reads again where tables are dropped under its eyes', async () => {
+    const moved = await tenant(`${BEFORE}; ${MIGRATION}`);
+    const other = await db.client();
+    let over = false;
+    const busy = (async () => {
+      while (!over)
+        await other.query(`set search_path to ${ident(moved)}; create table notes_too (id int default 1, a text check (a <> ''));
+          create index on notes_too (a); drop table notes; alter table notes_too rename to notes; drop table notes;
+          ${BEFORE}; ${MIGRATION.replace(/create type[^;]*;/, '')}`);
+    })();
+    try {
+      for (let n = 0; n < 300; n++) await verifyDelta(client, [moved], delta, NAMES);
+    } finally {
+      over = true;
+      await busy;
+    }
+  });
+
   it('has nothing to find where the migration changed no structure', async () => {
     expect(await verifyDelta(client, [await tenant()], { added: [], removed: [] }, NAMES)).toEqual([]);
   });
