@@ -113,6 +113,7 @@ const reason = z.object({
   since: time.optional(),
   until: time.optional(),
   host: z.string().optional(),
+  cell: z.string().optional(),
 });
 
 const rolloutPart = {

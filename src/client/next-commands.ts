@@ -20,13 +20,18 @@ export function nextCommands(at: Situation): readonly NextCommand[] {
     case 'running':
     case 'baking':
     case 'draining':
-      return [follow, ...look(at), ...stalled(at), ...silentHosts(at), ...brake(at)];
+      return [...missingWorkers(at), follow, ...look(at), ...stalled(at), ...silentHosts(at), ...brake(at)];
     case 'rollingBack':
-      return [follow, ...look(at), { command: `flotilla abort --confirm ${WHY}`, why: 'stop half-way: some are back, others are not' }];
+      return [
+        ...missingWorkers(at),
+        follow,
+        ...look(at),
+        { command: `flotilla abort --confirm ${WHY}`, why: 'stop half-way: some are back, others are not' },
+      ];
     case 'awaitingApproval':
       return [...approval(at), ...rollback(at), abort];
     case 'paused':
-      return [...unpause(at), ...look(at), ...retry(at), ...silentHosts(at), ...rollback(at), abort];
+      return [...missingWorkers(at), ...unpause(at), ...look(at), ...retry(at), ...silentHosts(at), ...rollback(at), abort];
     case 'halted':
       return at.rollbackOf === undefined
         ? [...look(at), ...retry(at), goOn(at), ...rollback(at), abort]
@@ -102,6 +107,13 @@ function stalled(at: Situation): readonly NextCommand[] {
     { command: 'flotilla status --tenants running', why: 'who is in hand; status --tenant T says what it waits for' },
     { command: `flotilla abort --in-flight cancel ${WHY}`, why: 'stop here, and cancel what they run' },
   ];
+}
+
+function missingWorkers(at: Situation): readonly NextCommand[] {
+  return reasonsOf(at, 'worker').map(({ cell }) => ({
+    command: cell === undefined ? 'flotilla worker' : `flotilla worker --cell ${shellWord(cell)}`,
+    why: 'its work waits for a worker',
+  }));
 }
 
 function silentHosts(at: Situation): readonly NextCommand[] {

@@ -19,6 +19,7 @@ import { latestRun, type RolloutRun } from './find-rollout.js';
 import { probeTask, queryWithin } from './probe.js';
 import { progressOfRecord, type RolloutStatus, toStatus, withOpenWave } from './rollout-status.js';
 import { workflowUrl } from './ui-url.js';
+import { waitingForWorkers } from './waiting-for-workers.js';
 
 const PROGRESS_WITHIN_MS = 3_000;
 const WAVE_WITHIN_MS = 2_000;
@@ -26,7 +27,7 @@ const NEVER_OPENED: readonly string[] = ['FLT_PLAN_NOT_FOUND', 'FLT_PLAN_STALE']
 
 /**
  * Where a rollout stands: the open one, else the latest; null when this fleet never had one. Changes nothing.
- * When no worker answers it still says what Temporal knows, with the reason `worker`.
+ * When no worker answers it still says what Temporal knows, with the reason `worker`; so it does of a cell whose work nobody takes up.
  * @throws FLT_ROLLOUT_NOT_FOUND for an id that nobody knows
  */
 export async function status(context: ClientContext, rolloutId?: string): Promise<RolloutStatus | null> {
@@ -40,13 +41,22 @@ async function openStatus(context: ClientContext, run: RolloutRun): Promise<Roll
   const progress = await queryWithin<RolloutProgress>(context, run.handle, QUERIES.progress, PROGRESS_WITHIN_MS);
   const url = workflowUrl(context, run.handle.workflowId, run.runId);
   if (!progress) return unansweredStatus(context, run, url);
+  const descriptions = [run.description];
   let live: WaveProgress | undefined;
   if (progress.openWave) {
     const wave: WorkflowHandle = context.temporal.workflow.getHandle(progress.openWave.workflowId);
     // The wave may just have ended or continued as new: then the rollout's own figures do.
-    live = await queryWithin<WaveProgress>(context, wave, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined);
+    const [figures, description] = await Promise.all([
+      queryWithin<WaveProgress>(context, wave, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined),
+      wave.describe().catch(() => undefined),
+    ]);
+    live = figures;
+    if (description) descriptions.push(description);
   }
-  return toStatus(withOpenWave(progress, live), { source: 'workflow', url, nowMs: Date.now() });
+  const nowMs = Date.now();
+  const unserved = waitingForWorkers(context, descriptions, nowMs);
+  const now = withOpenWave(progress, live);
+  return toStatus({ ...now, reasons: [...unserved, ...now.reasons] }, { source: 'workflow', url, nowMs });
 }
 
 function unansweredStatus(context: ClientContext, run: RolloutRun, url: string | null): RolloutStatus {

@@ -118,13 +118,14 @@ export function rolloutBody(at: RolloutStatus, plan?: PlanSummary): RolloutBody 
   };
 }
 
-const toReason = ({ kind, text, clears, sinceMs, untilMs, host }: Reason): RolloutBody['reasons'][number] => ({
+const toReason = ({ kind, text, clears, sinceMs, untilMs, host, cell }: Reason): RolloutBody['reasons'][number] => ({
   kind,
   text,
   clears,
   ...(sinceMs === undefined ? {} : { since: iso(sinceMs) }),
   ...(untilMs === undefined ? {} : { until: iso(untilMs) }),
   ...(host === undefined ? {} : { host }),
+  ...(cell === undefined ? {} : { cell }),
 });
 
 /** @param at null: this fleet never had a rollout */

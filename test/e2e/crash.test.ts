@@ -191,6 +191,31 @@ it('serves two cells with a worker each, and says which cell has none', async ()
   expect(end.json.totals.applied).toBe(6);
 });
 
+it('names the cell whose workers are gone in the middle of a rollout, until one comes', async () => {
+  const fleet = await setup({
+    hosts: { h1: { schemas: tenants(2), cell: 'eu' }, h2: { schemas: ['tx1', 'tx2'], cell: 'us' } },
+    migrations: { '20260101000000_slow.js': slow(2) },
+  });
+  await fleet.worker(['--cell', 'eu']);
+  const us = await fleet.worker(['--cell', 'us']);
+  expect((await fleet.cli(['start', '--strategy', 'fast', '--yes', '--json'])).code).toBe(0);
+  await until(
+    async () => (await fleet.cli(['status', '--json'])).json.waves.some((wave: { inFlight: number }) => wave.inFlight > 0),
+    'it runs',
+  );
+  await us.stop('SIGKILL');
+  const at = await until(async () => {
+    const { json } = await fleet.cli(['status', '--json']);
+    return json.reasons.some(({ kind }: { kind: string }) => kind === 'worker') && json;
+  }, 'somebody says that a worker is missing');
+  expect(at.reasons).toContainEqual(expect.objectContaining({ kind: 'worker', cell: 'us', clears: 'person' }));
+  expect(at.next[0]).toMatchObject({ command: 'flotilla worker --cell us' });
+  expect((await fleet.cli(['explain'])).stdout).toContain('cell "us"');
+  await fleet.worker(['--cell', 'us']);
+  const end = await fleet.cli(['wait', '--json']);
+  expect(end.json.totals).toMatchObject({ applied: 4, failed: 0, parked: 0 });
+});
+
 it('only detaches on Ctrl-C while waiting: exit 130, the rollout goes on', async () => {
   const fleet = await setup({ hosts: { h1: { schemas: tenants(12) } }, migrations: { '20260101000000_slow.js': slow(0.1) } });
   await fleet.worker();

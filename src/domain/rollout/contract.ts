@@ -56,6 +56,7 @@ export interface Reason {
   readonly sinceMs?: number;
   readonly untilMs?: number;
   readonly host?: string;
+  readonly cell?: string;
 }
 
 export interface FailureGroup {

@@ -14,7 +14,7 @@ const silentGate = { passing: 3, others: [{ gate: 'error rate', verdict: 'error'
 it('only proposes commands that the command line takes', async () => {
   const program = await fullProgram();
   const rollback = { scope: 'wave', automatic: true, refused: [], failed: [{ tenant: "o'hara inc", code: 'FLT_REVERT_INEXACT' }] } as const;
-  const reasons = [person('gate'), person('progress'), person('canary'), itself('host', 'pg eu 1')];
+  const reasons = [person('gate'), person('progress'), person('canary'), person('worker'), itself('host', 'pg eu 1')];
   const situations = ROLLOUT_STATES.flatMap((state) => [
     { state, approval, rollback },
     { state, reasons, gates: silentGate },
@@ -101,6 +101,12 @@ it.each<[string, Parameters<typeof sampleProgress>[0], string[], RegExp | undefi
     'nobody who settles',
     { state: 'running', reasons: [person('progress')] },
     ['flotilla status --tenants running', "flotilla abort --in-flight cancel --reason '…'"],
+    undefined,
+  ],
+  [
+    'a cell without a worker',
+    { state: 'running', reasons: [{ ...person('worker'), cell: 'us east' }] },
+    ["flotilla worker --cell 'us east'"],
     undefined,
   ],
   ['a rollback that runs', { state: 'rollingBack' }, ["flotilla abort --confirm --reason '…'"], /pause/],
