@@ -21,6 +21,7 @@ import { workflowIds } from '../domain/ids.js';
 import type { PlannedWave } from '../domain/plan.js';
 import { RolloutBook } from '../domain/rollout/book.js';
 import { type FinalState, isFinal, type RolloutReport, type RolloutState } from '../domain/rollout/contract.js';
+import { substituteCanaries, wantsSweep } from '../domain/rollout/membership.js';
 import { type Notice, Notices } from '../domain/rollout/notices.js';
 import { emptyCarry, type WaveRecord } from '../domain/rollout/record.js';
 import { noTotals } from '../domain/tenant.js';
@@ -88,7 +89,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
       else if (book.halt || book.phase === 'rollbackFailed') await decision();
       else if (baking) await bake(baking);
       else if (next) await advance(next);
-      else if (book.wantsSweep()) await sweep(input, book);
+      else if (wantsSweep(book)) await sweep(input, book);
       else break;
       if (book.isBack()) return finish('rolledBack');
     }
@@ -137,7 +138,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     const { planId, rolloutId } = input;
     const canaries = wave.noEvidence.splice(0);
     const found = await control.substituteCanaries({ planId, rolloutId, wave: wave.plan.index, canaries });
-    book.substituted(wave, found, Date.now());
+    substituteCanaries(book, wave, found, Date.now());
   }
 
   /** The way down visits the tenants that the way up has loaded, and no others; a second time those that are not back. */

@@ -7,6 +7,7 @@ import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { cellQueue } from '../domain/ids.js';
 import type { Finding } from '../domain/plan.js';
 import type { RolloutBook } from '../domain/rollout/book.js';
+import { takeSweep } from '../domain/rollout/membership.js';
 import { controlActivities, helloActivities, planningActivities } from './activity-options.js';
 import type { RolloutInput } from './messages.js';
 
@@ -27,7 +28,7 @@ export async function sweep(input: RolloutInput, book: RolloutBook): Promise<voi
     findings,
   });
   const found = await freezing.catch((error) => ({ retaken: [], findings: [...findings, unseen('the fleet', error)] }));
-  book.swept(found, Date.now());
+  takeSweep(book, found, Date.now());
 
   async function look(cell: string): Promise<readonly Finding[]> {
     await helloActivities(cellQueue(taskQueue, cell), 5_000).hello({});

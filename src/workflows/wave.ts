@@ -19,14 +19,16 @@ import { unresolved } from '../domain/tenant.js';
 import { resolveTuning } from '../domain/tuning.js';
 import { WaveBook } from '../domain/wave/book.js';
 import { WaveClock } from '../domain/wave/clock.js';
-import type { Steer, WaveInput, WaveItem, WaveNews, WaveResult } from '../domain/wave/contract.js';
+import type { Steer, WaveInput, WaveItem, WaveResult } from '../domain/wave/contract.js';
 import { room } from '../domain/wave/failure-budget.js';
 import { type HostState, listSize, takesList } from '../domain/wave/host.js';
+import { newsOf, noNews } from '../domain/wave/news.js';
 import { controlActivities, listActivities, verifyActivities, watchActivities } from './activity-options.js';
 import { isCancelled } from './cancelled.js';
 import { showWave } from './details.js';
 import { steerSignal, waveNewsSignal, waveProgressQuery } from './handlers.js';
 import { steadily } from './steady.js';
+import { createOutbox } from './wave-outbox.js';
 
 export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   const { wave, direction, taskQueue } = input;
@@ -40,8 +42,6 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   let draining = false;
   let over = false;
   let broken: unknown;
-  /** Calls on the way that park or mark somebody. */
-  let sending = 0;
   let asking = false;
   let cancelling = false;
   let changes = 0;
@@ -52,6 +52,7 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
   const changed = () => {
     changes++;
   };
+  const outbox = createOutbox(input, book, control, changed);
   const cut = () => {
     for (const scope of scopes.keys()) scope.cancel();
   };
@@ -112,9 +113,9 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
 
   /** Everybody who is to be parked or marked is. */
   async function settleOutbox(): Promise<void> {
-    await park();
-    await mark();
-    await condition(() => sending === 0 || broken !== undefined);
+    await outbox.park();
+    await outbox.mark();
+    await condition(() => outbox.isIdle() || broken !== undefined);
     if (broken) throw broken;
   }
 
@@ -129,8 +130,8 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
       for (const host of book.hosts) if (wantsPage(host)) guard(load(host));
       keepWindows();
       dispatch();
-      if (book.toPark.length > 0) guard(park());
-      if (book.toMark.length > 0) guard(mark());
+      if (book.toPark.length > 0) guard(outbox.park());
+      if (book.toMark.length > 0) guard(outbox.mark());
       keepClock();
       tellNews();
       setCurrentDetails(showWave(progress()));
@@ -324,59 +325,6 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     }
   }
 
-  async function park(): Promise<void> {
-    sending++;
-    try {
-      await parkAll();
-    } finally {
-      sending--;
-    }
-  }
-
-  async function parkAll(): Promise<void> {
-    while (book.toPark.length > 0) {
-      const batch = book.toPark.splice(0, 50);
-      const byCell = new Map<string, typeof batch>();
-      for (const it of batch) {
-        const cell = book.hosts.find(({ host }) => host === it.host)!.cell;
-        byCell.set(cell, [...(byCell.get(cell) ?? []), it]);
-      }
-      for (const [cell, tenants] of byCell)
-        await control.parkTenants({
-          fleet: input.fleet,
-          rolloutId: input.rolloutId,
-          planId: input.planId,
-          wave: wave.index,
-          cell,
-          taskQueue,
-          tenants,
-        });
-      book.parked(batch.map((it) => it.tenant));
-      changed();
-    }
-  }
-
-  async function mark(): Promise<void> {
-    sending++;
-    try {
-      for (let batch = book.toMark.splice(0, 500); batch.length > 0; batch = book.toMark.splice(0, 500))
-        for (const state of ['skipped', 'blocked'] as const) {
-          const of = batch.filter((it) => it.state === state);
-          if (of.length === 0) continue;
-          const { code, reason } = of[0]!;
-          await control.markTenants({
-            rolloutId: input.rolloutId,
-            tenants: of.map((it) => it.tenant),
-            state,
-            reason,
-            ...(code === undefined ? {} : { code }),
-          });
-        }
-    } finally {
-      sending--;
-    }
-  }
-
   /** Asks which windows are open, once for all tenants whom the same ones concern; asks again when one opens or closes. */
   function keepWindows(): void {
     if (asking || direction === 'down') return;
@@ -472,26 +420,16 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
 
   /** Tells the rollout when what holds the wave up has changed; a handful of signals in a rollout's life. */
   function tellNews(): void {
-    const now = Date.now();
-    const files = book.hosts.flatMap((host) => (host.files && now - host.files.sinceMs >= tuning.filesPauseAfterMs ? [host.files] : []))[0];
-    const waiting = book.outsideWindow(now);
-    const opensAtMs = book.windows.nextChange(book.windowKeys());
-    const news: WaveNews = {
+    const news = newsOf(book, {
       index: wave.index,
-      silentHosts: book.hosts.flatMap((host) => (host.silent ? [{ host: host.host, ...host.silent }] : [])),
-      busyHosts: book.hosts.flatMap((host) => (host.busy ? [{ host: host.host, sinceMs: host.busy.sinceMs, text: host.busy.text }] : [])),
-      ...(files ? { filesSinceMs: files.sinceMs, filesText: files.text } : {}),
-      // While nothing is known of the windows yet, nothing is said of them
-      ...(waiting > 0 && !asking && book.stuck(now) ? { window: { waiting, ...(opensAtMs === undefined ? {} : { opensAtMs }) } } : {}),
-      ...(book.halt ? { halt: book.halt } : {}),
-      drained: desired === 'pause' && book.inFlight() === 0,
-      // Other files alone are no reason yet
-      stuck: !asking && book.left() && book.stuck(now) && (files !== undefined || book.hosts.every((host) => !host.files)),
-      ...(stalledSinceMs === undefined ? {} : { stalledSinceMs }),
-      parked: book.totals.parked > 0,
-    };
+      nowMs: Date.now(),
+      desired,
+      asking,
+      stalledSinceMs,
+      filesPauseAfterMs: tuning.filesPauseAfterMs,
+    });
     const text = JSON.stringify(news);
-    if (text === (lastNews || QUIET(wave.index))) return;
+    if (text === (lastNews || JSON.stringify(noNews(wave.index)))) return;
     lastNews = text;
     guard(
       getExternalWorkflowHandle(workflowIds.rollout(input.fleet))
@@ -519,7 +457,3 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
     };
   }
 }
-
-/** What a wave has to say while nothing holds it up. */
-const QUIET = (index: number): string =>
-  JSON.stringify({ index, silentHosts: [], busyHosts: [], drained: false, stuck: false, parked: false } satisfies WaveNews);

@@ -3,13 +3,12 @@
 import type { Answer, Ask, AuditEvent, Freeze, PinNews, RetryAsk, RolloutVerb, SpeedAsk, TenantResolved } from '../asks.js';
 import type { GatePhase } from '../gates.js';
 import type { Finding, RolloutPlan } from '../plan.js';
-import { type SweepFound, sweepEvent } from '../sweep.js';
-import { addTotals, noTotals, type TenantState, type Totals, unresolved } from '../tenant.js';
+import { addTotals, noTotals, type Totals, unresolved } from '../tenant.js';
 import type { Halt, WaveLimits, WaveNews, WaveResult } from '../wave/contract.js';
 import type { Desired, FinalState, Reason, RollbackStatus, RolloutProgress, RolloutState } from './contract.js';
 import { type CellReadings, describeReading, GateBoard } from './gate-board.js';
 import { Orders } from './orders.js';
-import { emptyCarry, newRecord, type RollbackOrder, type WaveRecord } from './record.js';
+import { newRecord, type RollbackOrder, type WaveRecord } from './record.js';
 import { applyVerb, validateVerb } from './verbs.js';
 import { progressOf, reasonsOf } from './view.js';
 
@@ -32,8 +31,6 @@ export interface Pause {
   readonly sinceMs: number;
 }
 
-/** Sweeps at most for tenants that came or changed while the rollout ran. */
-const MOST_SWEEPS = 3;
 /** Halts after which `onBreach` says what follows. */
 const BREACHES = ['FLT_BUDGET_EXCEEDED', 'FLT_DIVERGED', 'FLT_CANARIES_DISAGREE'];
 
@@ -63,7 +60,7 @@ export class RolloutBook {
   skipWave = false;
   sweeps = 0;
   /** A sweep has found nobody, or could not be made. */
-  #sweptAll = false;
+  sweptAll = false;
   /** What sweeps came upon. */
   readonly findings: Finding[] = [];
   gates = new GateBoard([]);
@@ -313,54 +310,6 @@ export class RolloutBook {
     return this.orders.end();
   }
 
-  /**
-   * Canaries that were up to date prove nothing: these take their places, out of later waves. Where nobody can, the other canaries are evidence
-   * enough; without any, and with somebody left to protect, a person decides.
-   */
-  substituted(
-    canary: WaveRecord,
-    instead: readonly { readonly id: string; readonly host: string; readonly wave: number }[],
-    nowMs: number,
-  ): void {
-    this.changes++;
-    if (instead.length === 0) {
-      if (canary.carry!.totals.applied === 0 && this.nextWave() !== undefined)
-        this.pauses.set('canary', {
-          text: `wave "${canary.plan.name}": every canary was up to date already, and no other tenant can be one; go on without with "flotilla resume"`,
-          sinceMs: nowMs,
-        });
-      return;
-    }
-    for (const { id, host, wave } of instead) {
-      this.#takeOut(this.waves[wave]!, id, 'pending');
-      const hosts = canary.plan.hosts.map((it) => (it.host === host ? { ...it, tenants: it.tenants + 1 } : it));
-      canary.plan = { ...canary.plan, hosts, tenants: canary.plan.tenants + 1 };
-    }
-    const { carry } = canary;
-    canary.carry = { ...carry!, totals: { ...carry!.totals, pending: carry!.totals.pending + instead.length } };
-    Object.assign(canary, { settled: false, state: 'waiting', bakeLeftMs: 0 });
-  }
-
-  /** A tenant goes from one wave to another. One that nobody is left in has nothing to run for. */
-  #takeOut(from: WaveRecord, id: string, state: TenantState): void {
-    from.without.push(id);
-    from.plan = { ...from.plan, tenants: from.plan.tenants - 1 };
-    const { carry } = from;
-    if (carry) {
-      const { [id]: _, ...troubled } = carry.troubled;
-      from.carry = { ...carry, troubled, totals: { ...carry.totals, [state]: carry.totals[state] - 1 } };
-    }
-    if (from.plan.tenants === 0 && from.state === 'waiting')
-      Object.assign(from, { state: 'skipped', settled: true, carry: emptyCarry(noTotals()) });
-  }
-
-  /** Whether tenants may have come or changed that should follow now. */
-  wantsSweep(): boolean {
-    const { policy, selection } = this.plan!.summary;
-    const open = this.input.rollbackOf === undefined && selection?.tenants === undefined;
-    return policy.membership === 'catchUp' && open && !this.#sweptAll && this.sweeps < MOST_SWEEPS;
-  }
-
   /** A wave that has settled and has not baked long enough. */
   unbaked(): WaveRecord | undefined {
     return this.waves.find((wave) => wave.settled && wave.bakeLeftMs > 0 && (wave.state === 'done' || wave.state === 'skipped'));
@@ -384,20 +333,6 @@ export class RolloutBook {
     const text = `nobody approved wave "${wave.plan.name}" in time`;
     if (then === 'halt') this.halt = { code: 'FLT_APPROVAL_EXPIRED', text, atMs: nowMs };
     else this.take('abort', { actor: 'flotilla', reason: text, requestId: `approval-expired-${wave.plan.index}` }, nowMs);
-    this.changes++;
-  }
-
-  /** What a sweep has found: tenants for one more wave, how those stand that no wave holds, and what it could not look at. */
-  swept(found: SweepFound, nowMs: number): void {
-    this.sweeps++;
-    const known = new Set(this.findings.map(({ message }) => message));
-    this.findings.push(...found.findings.filter(({ message }) => !known.has(message)));
-    if (found.outside) this.outside = found.outside;
-    for (const { id, wave } of found.retaken)
-      this.#takeOut(this.waves[wave]!, id, this.waves[wave]!.carry?.troubled[id]?.state ?? 'pending');
-    if (found.wave) this.waves.push(newRecord(found.wave));
-    else this.#sweptAll = true;
-    if (found.wave || found.findings.length > 0) this.events.push(sweepEvent(this.input.rolloutId, this.sweeps, found, nowMs));
     this.changes++;
   }
 

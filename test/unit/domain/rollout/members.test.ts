@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest';
 import type { PlannedWave, RolloutPlan } from '../../../../src/domain/plan.js';
 import { RolloutBook } from '../../../../src/domain/rollout/book.js';
+import { substituteCanaries, takeSweep, wantsSweep } from '../../../../src/domain/rollout/membership.js';
 import { emptyCarry } from '../../../../src/domain/rollout/record.js';
 import { countTotals, noTotals, type Totals } from '../../../../src/domain/tenant.js';
 import type { WaveCarry } from '../../../../src/domain/wave/contract.js';
@@ -45,7 +46,7 @@ function setup(more: Partial<RolloutPlan> = {}, selection?: { tenants?: string[]
 it('[S15] lets substitutes take the places of canaries that proved nothing, out of the later wave', () => {
   const { book, canary, rest, count, ended } = setup();
   ended(0, carry({ upToDate: 2 }));
-  book.substituted(canary, [{ id: 't7', host: 'h1', wave: 1 }], 2);
+  substituteCanaries(book, canary, [{ id: 't7', host: 'h1', wave: 1 }], 2);
   expect(book.nextWave()).toBe(canary);
   expect(canary.plan).toMatchObject({ tenants: 3, hosts: [{ host: 'h1', tenants: 3 }] });
   expect(rest).toMatchObject({ plan: { tenants: 9 }, without: ['t7'] });
@@ -59,7 +60,7 @@ it('[S15] skips a wave whose last tenant became a canary', () => {
   const { book, canary, rest, count, ended } = setup();
   ended(0, carry({ upToDate: 2 }));
   const all = Array.from({ length: 10 }, (_, n) => ({ id: `t${n}`, host: 'h1', wave: 1 }));
-  book.substituted(canary, all, 2);
+  substituteCanaries(book, canary, all, 2);
   expect(rest).toMatchObject({ state: 'skipped', settled: true, bakeLeftMs: 0 });
   expect(count()).toBe(13);
 });
@@ -67,7 +68,7 @@ it('[S15] skips a wave whose last tenant became a canary', () => {
 it('[S15] goes on without a substitute while another canary is evidence', () => {
   const { book, canary, rest, ended } = setup();
   ended(0, carry({ upToDate: 1, applied: 1 }));
-  book.substituted(canary, [], 2);
+  substituteCanaries(book, canary, [], 2);
   expect(book.state()).toBe('running');
   expect(book.nextWave()).toBe(rest);
 });
@@ -75,7 +76,7 @@ it('[S15] goes on without a substitute while another canary is evidence', () => 
 it('[S15] pauses when no canary is evidence and nobody can be one, and goes on when a person says so', () => {
   const { book, canary, rest, ended } = setup();
   ended(0, carry({ upToDate: 2 }));
-  book.substituted(canary, [], 2);
+  substituteCanaries(book, canary, [], 2);
   expect(book.state()).toBe('paused');
   expect(book.reasons()).toMatchObject([{ kind: 'canary', clears: 'person' }]);
   const ask = { actor: 'ana', requestId: 'q-1' };
@@ -89,7 +90,7 @@ it('[S15] does not pause for a canary when nobody is left to protect', () => {
   const { book, canary, ended } = setup();
   ended(1, carry({ applied: 10 }));
   ended(0, carry({ upToDate: 2 }));
-  book.substituted(canary, [], 2);
+  substituteCanaries(book, canary, [], 2);
   expect(book.state()).toBe('running');
 });
 
@@ -98,9 +99,9 @@ it('takes tenants up again in one more wave, and none of them counts twice', () 
   ended(0, carry({ applied: 2 }));
   const troubled = { t3: { state: 'gone' as const, code: 'FLT_TENANT_GONE', host: 'h1' } };
   ended(1, carry({ applied: 9, gone: 1 }, { troubled }));
-  expect(book.wantsSweep()).toBe(true);
+  expect(wantsSweep(book)).toBe(true);
   // t3 is back, n1 is new and pending, n2 is new and up to date
-  book.swept({ wave: wave(2, 'sweep', 2), outside: { upToDate: 2 }, retaken: [{ id: 't3', wave: 1 }], findings: [] }, 5);
+  takeSweep(book, { wave: wave(2, 'sweep', 2), outside: { upToDate: 2 }, retaken: [{ id: 't3', wave: 1 }], findings: [] }, 5);
   expect(book.totals()).toMatchObject({ applied: 11, pending: 2, upToDate: 2, gone: 0 });
   expect(count()).toBe(15);
   expect(book.waves[1]!.carry!.troubled).toEqual({});
@@ -113,7 +114,7 @@ it('does not run a tenant of a sweep again in the wave that held it before, when
   const troubled = { t3: { state: 'blocked' as const, code: 'FLT_PINNED', host: 'h1' } };
   ended(0, carry({ applied: 2 }));
   ended(1, carry({ applied: 9, blocked: 1 }, { troubled }));
-  book.swept({ wave: wave(2, 'sweep', 1), retaken: [{ id: 't3', wave: 1 }], findings: [] }, 5);
+  takeSweep(book, { wave: wave(2, 'sweep', 1), retaken: [{ id: 't3', wave: 1 }], findings: [] }, 5);
   rest.down = [];
   book.pauses.set('operator', { text: 'paused', sinceMs: 0 });
   book.take('resume', { actor: 'ana', requestId: 'q-1' }, 6);
@@ -126,13 +127,13 @@ it('sweeps at most three times, and not again once nobody was found', () => {
   ended(0, carry({ applied: 2 }));
   ended(1, carry({ applied: 10 }));
   for (let n = 2; n < 5; n++) {
-    expect(book.wantsSweep()).toBe(true);
-    book.swept({ wave: wave(n, `sweep-${n}`, 1), retaken: [], findings: [] }, 5);
+    expect(wantsSweep(book)).toBe(true);
+    takeSweep(book, { wave: wave(n, `sweep-${n}`, 1), retaken: [], findings: [] }, 5);
   }
-  expect(book.wantsSweep()).toBe(false);
+  expect(wantsSweep(book)).toBe(false);
   const other = setup().book;
-  other.swept({ outside: {}, retaken: [], findings: [] }, 5);
-  expect(other.wantsSweep()).toBe(false);
+  takeSweep(other, { outside: {}, retaken: [], findings: [] }, 5);
+  expect(wantsSweep(other)).toBe(false);
   expect(other.progress().sweeps).toBe(1);
   expect(other.events).toEqual([]);
 });
@@ -140,17 +141,17 @@ it('sweeps at most three times, and not again once nobody was found', () => {
 it('goes without a sweep that could not be made, and says what it missed, once', () => {
   const { book, count } = setup();
   const finding = { severity: 'warning', code: 'FLT_NO_CELL_WORKER', message: 'Nobody looked in cell "us".' } as const;
-  book.swept({ wave: wave(2, 'sweep', 1), outside: { upToDate: 1 }, retaken: [], findings: [finding] }, 5);
-  book.swept({ retaken: [], findings: [finding] }, 6);
-  expect(book.wantsSweep()).toBe(false);
+  takeSweep(book, { wave: wave(2, 'sweep', 1), outside: { upToDate: 1 }, retaken: [], findings: [finding] }, 5);
+  takeSweep(book, { retaken: [], findings: [finding] }, 6);
+  expect(wantsSweep(book)).toBe(false);
   expect(book.progress().findings).toEqual([finding]);
   expect(count()).toBe(14);
   expect(book.events).toMatchObject([{ verb: 'sweep' }, { subject: 'nobody', reason: expect.stringContaining('FLT_NO_CELL_WORKER') }]);
 });
 
 it('sweeps nobody into a rollout of named tenants, and those who fit into one of a selector', () => {
-  expect(setup({}, { tenants: ['t1'] }).book.wantsSweep()).toBe(false);
-  expect(setup({}, { selector: 'plan=gold' }).book.wantsSweep()).toBe(true);
+  expect(wantsSweep(setup({}, { tenants: ['t1'] }).book)).toBe(false);
+  expect(wantsSweep(setup({}, { selector: 'plan=gold' }).book)).toBe(true);
 });
 
 it('[S07] holds while the fleet is frozen, from its start, and tells a resume why it stays so', () => {
