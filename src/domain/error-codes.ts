@@ -500,6 +500,14 @@ export const ERROR_CODES = {
     'The migration ended or broke its own transaction.',
     'Remove COMMIT and ROLLBACK from the migration, and let its errors through.',
   ),
+  FLT_IN_TRANSACTION: row(
+    'MigrationError',
+    'no',
+    'fails',
+    4,
+    'A step that cannot work inside a transaction was called in one.',
+    'Put it into a migration of its own that exports config = { transaction: false }.',
+  ),
   FLT_HANDLE_BUSY: row(
     'MigrationError',
     'no',

@@ -8,11 +8,15 @@ import { ERROR_CODES, type ErrorCode, type Family } from './error-codes.js';
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 export type Details = { readonly [key: string]: Json | undefined };
 
+const BRAND = Symbol.for('flotilla.error');
+
 /** Thrown for everything that Flotilla expects to go wrong; `code` is stable, `details` JSON-safe. */
 export class FlotillaError extends Error {
   override readonly name: string;
   readonly code: ErrorCode;
   readonly details: Details;
+  /** Told apart from any other error also where this module was loaded twice. */
+  readonly [BRAND] = true;
 
   constructor(code: ErrorCode, message: string, details: Details = {}, options?: { cause?: unknown }) {
     super(message, options);
@@ -28,4 +32,14 @@ export class FlotillaError extends Error {
   get remedy(): string {
     return ERROR_CODES[this.code].remedy;
   }
+}
+
+/**
+ * The error as one of ours, if it is. A migration file that imports this package brings the module along a second time, with a class of its own.
+ */
+export function ourError(error: unknown): FlotillaError | undefined {
+  if (error instanceof FlotillaError) return error;
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return undefined;
+  const { code, message, details } = error as FlotillaError;
+  return new FlotillaError(code, message, details, { cause: error });
 }

@@ -1,5 +1,21 @@
 /** What migration files may import from `flotilla/migration`. */
 
+export {
+  addCheckNotValid,
+  addEnumValue,
+  addForeignKeyNotValid,
+  addUniqueUsingIndex,
+  type ConstraintName,
+  createIndexConcurrently,
+  dropIndexConcurrently,
+  type ForeignKeySpec,
+  type IndexPart,
+  type IndexSpec,
+  type OnChange,
+  setNotNullSafely,
+  validateConstraint,
+} from './safe-ddl.js';
+
 /** Optional facts about a migration, exported as `flotilla` next to `up` and `down`. */
 export interface FlotillaMigration {
   /** Why the migration cannot be taken back; declared instead of a `down`. */

@@ -2,7 +2,7 @@
 
 import { relative } from 'node:path';
 import type { Knex } from 'knex';
-import { FlotillaError } from '../../domain/errors.js';
+import { FlotillaError, ourError } from '../../domain/errors.js';
 import { classify } from '../../postgres/sqlstate.js';
 import type { MigrationEngine, RunOnTenant } from '../engine.js';
 import { createLoader, type LoaderOptions } from './loader.js';
@@ -98,9 +98,10 @@ function statementGate(on: RunOnTenant, migration: string) {
 
 /** Errors of the server and of the connection go on as they are: the runner knows what each means. The text of any other error may quote rows, so it stays here. */
 function translate(error: unknown, path: string, baseDir: string): unknown {
-  if (error instanceof FlotillaError) {
-    error.message = (error as { serverMessage?: string }).serverMessage ?? error.message;
-    return error;
+  const ours = ourError(error);
+  if (ours) {
+    ours.message = (error as { serverMessage?: string }).serverMessage ?? ours.message;
+    return ours;
   }
   if (classify(error)) return error;
   const name = error instanceof Error ? error.name : typeof error;
