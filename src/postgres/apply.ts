@@ -14,6 +14,7 @@ import {
   ownSchemas,
   ownsFence,
   sessionSettings,
+  strayTransaction,
 } from './attempt.js';
 import { refuseForeignSequences, refuseItsOwnEnd } from './before-sending.js';
 import type { MigrationRun, TenantSession } from './contract.js';
@@ -22,6 +23,9 @@ import { Hints } from './hints.js';
 import type { TenantState } from './ledger.js';
 import type { ClosingFacts } from './messages.js';
 import { queryEach } from './query-each.js';
+
+/** A savepoint outside a transaction: ours is over. */
+const NO_TRANSACTION = '25P01';
 
 /** Thrown when the connection broke after COMMIT was sent: only the ledger knows. */
 export class CommitUnknown extends Error {
@@ -91,6 +95,7 @@ export async function runAndCommit(
   } catch (error) {
     // A server error comes before COMMIT took effect; anything else means that we were not told.
     if ((error as { severity?: string }).severity === undefined) throw new CommitUnknown(facts, state.xid, error);
+    if ((error as { code?: string }).code === NO_TRANSACTION) throw strayTransaction(attempt);
     throw error;
   }
   attempt.progressed = true;

@@ -42,6 +42,8 @@ export interface Attempt {
   progressed: boolean;
   /** Look up on a second connection, before closing, what is gone. */
   lookUp: boolean;
+  /** A brief look was not enough. */
+  lookCloser: boolean;
   /** The server has answered this attempt's opening message: when the connection breaks now, it is not because nobody is there. */
   answered: boolean;
   /** Connections lost after such an answer. */
@@ -87,7 +89,7 @@ export const wallsOf = (attempt: Attempt, { grants, columnGrants, types }: Hints
   grants,
   columnGrants,
   types,
-  brief: !grants && !types && attempt.plain.has(inHandKey(attempt)),
+  brief: !grants && !types && !attempt.lookCloser && attempt.plain.has(inHandKey(attempt)),
 });
 
 /** The migration in hand and its direction. */
@@ -199,6 +201,11 @@ function checkFence(attempt: Attempt, state: TenantState): void {
   }
   attempt.knownFence = state.fence;
 }
+
+export const strayTransaction = ({ input, inHand }: Pick<Attempt, 'input' | 'inHand'>): FlotillaError =>
+  new FlotillaError('FLT_STRAY_TRANSACTION', `${input.tenant.id}: ${inHand} ended or broke its own transaction.`, {
+    tenant: input.tenant.id,
+  });
 
 export const fenced = (tenant: string): FlotillaError =>
   new FlotillaError('FLT_FENCED', `${tenant}: a later attempt has taken this tenant over; this one commits nothing.`, { tenant });

@@ -169,8 +169,8 @@ export const wroteInto = (oid: string): string =>
   `${written('updated', oid)} > 0 or ${oid} <> ${TYPE.oid} and (${written('inserted', oid)} > 0 or ${written('deleted', oid)} > 0)`;
 
 /**
- * SQL: this transaction has written into a watched catalog, or moved something. The server counts for itself; its numbers may hold what the
- * session's transactions of the last second have written, too: then it is asked more closely for nothing.
+ * SQL: this transaction has written into a watched catalog, or moved something. The server counts for the session, until it hands on what it
+ * has counted: whoever writes there has it do so at the end (`flushCounters`). Where it does not, a closer look is taken for nothing.
  */
 export const somethingWritten = (reach: Reach): string =>
   `exists (select from unnest('{${watched(reach).map(({ oid }) => oid)}}'::oid[]) o where ${wroteInto('o')}) or ${MOVED}`;

@@ -2,7 +2,7 @@
  * The messages around a migration. Each is one round trip: several statements in one simple query, so every value in them is a quoted
  * literal. What has to be decided between statements is decided in the server, in a DO block. Its refusals have SQLSTATEs of their own:
  * FL001 fenced, FL002 outside the tenant, FL003 not the transaction that we began, FL004 look dropped objects up first, FL005 not the backend
- * that we began on, FL006 Knex's lock row is not ours any more, FL007 look closer.
+ * that we began on, FL006 Knex's lock row is not ours any more, FL007 look closer, FL008 the ledger's row was suppressed.
  */
 
 import type { TenantRef } from '../domain/tenant.js';
@@ -39,6 +39,13 @@ ${set} search_path to ${[schema, ...s.extensionSchemas].map(ident).join(', ')}; 
  */
 export const CLEAN =
   'begin; set session authorization default; reset role; reset all; close all; unlisten *; deallocate all; select pg_advisory_unlock_all(); discard temp; discard sequences; commit;';
+
+/** Whatever the role's or the database's default is: a fence that was committed meanwhile must be seen. */
+export const BEGIN = 'begin isolation level read committed;';
+
+/** Sends what the session has counted to the statistics once it is idle, for its next transaction to start from nothing; undefined: this server cannot. */
+export const flushCounters = (serverVersion: string): string | undefined =>
+  Number.parseInt(serverVersion, 10) >= 15 ? 'select pg_stat_force_next_flush();' : undefined;
 
 const STATE = 'flotilla.state';
 
@@ -92,10 +99,11 @@ const openIntent = (ledger: string): string =>
 
 /** Opens a migration's transaction: clean session, BEGIN, timeouts and search_path, lock, Knex's row, identity, fence, history. */
 export const openTransaction = (s: SessionSettings): string =>
-  `${CLEAN} begin; ${settings(s, true)} ${readState(s, 'pg_try_advisory_xact_lock')}`;
+  `${CLEAN} ${BEGIN} ${settings(s, true)} ${readState(s, 'pg_try_advisory_xact_lock')}`;
 
 /** The same for a migration that runs outside a transaction: settings and lock belong to the session. The transaction holds the bookkeeping. */
-export const openSession = (s: SessionSettings): string => `${CLEAN} ${settings(s, false)} begin; ${readState(s, 'pg_try_advisory_lock')}`;
+export const openSession = (s: SessionSettings): string =>
+  `${CLEAN} ${settings(s, false)} ${BEGIN} ${readState(s, 'pg_try_advisory_lock')}`;
 
 const FENCED = `raise exception 'fenced' using errcode = 'FL001';`;
 const greatestFence = (ledger: string): string => `(select coalesce(max(fence), 0) from ${ledger})`;
@@ -109,7 +117,7 @@ const fenceIs = (ledger: string, fence: number): string => `if ${greatestFence(l
  */
 export function bumpFence(s: SessionSettings, fleet: string, rollout: string, known: number | undefined): string {
   const { schema, ledger } = bookkeeping(s.tenant, s.names);
-  return `${CLEAN} begin; ${settings(s, true)}
+  return `${CLEAN} ${BEGIN} ${settings(s, true)}
 ${doBlock(`begin
   perform pg_advisory_xact_lock(${fenceKey(schema)});
   if to_regclass(${literal(ledger)}) is null then perform set_config('${STATE}', '', false); return; end if;
@@ -177,7 +185,7 @@ export function closeTransaction(s: SessionSettings, facts: ClosingFacts, xid: s
   const newest = `returning set_config('flotilla.newest', h.xmin::text, true)`;
   const above =
     facts.direction === 'up' ? `(current_setting('flotilla.newest')::bigint - ${own % 2n ** 32n} + 4294967296) % 4294967296 +` : '';
-  const moment = { counter: `(${own} + ${above} 1)::text::xid8`, ours: `'{}'`, running: SEEN.running };
+  const moment = { counter: `(${above} ${literal(String(own + 1n))}::bigint)::text::xid8`, ours: `'{}'`, running: SEEN.running };
   // Which transactions are in progress is asked after our newest id is known: none below it can be missed
   return `set constraints all immediate; close all; ${asWeBegan(s)}
 savepoint flotilla; ${recordHistory(s, facts, newest)} release savepoint flotilla;
@@ -186,7 +194,8 @@ ${recordLedger(s, facts, moment, `where pg_current_xact_id()::text = '${own}' an
 ${doBlock(`begin
   if current_setting('flotilla.recorded', true) is distinct from '${own}' then
     if pg_current_xact_id()::text <> '${own}' then raise exception 'stray' using errcode = 'FL003'; end if;
-    ${FENCED}
+    ${fenceIs(ledger, facts.fenceSeen)}
+    raise exception 'the row of ${LEDGER} was not written: a trigger or a rule on it has suppressed it' using errcode = 'FL008';
   end if;
   ${wallsSql(walls)}
 end`)}
@@ -262,12 +271,13 @@ export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold
     `(select ${column} from ${ledger} where kind = 'intent' and migration = ${literal(facts.migration)} and direction = '${facts.direction}'
       and id > coalesce((select max(id) from ${ledger} where migration = ${literal(facts.migration)} and kind in ('applied', 'reverted')), 0) order by id limit 1)`;
   const ours = `array(select xid::xid from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}')`;
-  return `begin; ${asWeBegan(s)}
+  return `${BEGIN} ${asWeBegan(s)}
 ${doBlock(`begin ${stillHeld(s, hold)} end`)}
 ${recordHistory(s, facts)}
 ${recordLedger(s, facts, { counter: first('xid'), ours, running: first('running') })}
 delete from ${step} where migration = ${literal(facts.migration)};
 update ${lock} set is_locked = 0;
+set constraints all immediate;
 ${lookSql(walls)}
 ${doBlock(`begin ${wallsSql(walls)} end`)}
 commit; select pg_advisory_unlock(${tenantKey(schema)});`;

@@ -9,12 +9,22 @@ import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
 import { takenBack } from '../domain/rollback-plan.js';
 import { CommitUnknown, open, runAndCommit } from './apply.js';
-import { type Attempt, fenced, inHandKey, NotNow, ownsFence, type Recipe, type RunnerOptions, sessionSettings } from './attempt.js';
+import {
+  type Attempt,
+  fenced,
+  inHandKey,
+  NotNow,
+  ownsFence,
+  type Recipe,
+  type RunnerOptions,
+  sessionSettings,
+  strayTransaction,
+} from './attempt.js';
 import type { AttemptInput, AttemptResult, MigrationRun, TenantSession } from './contract.js';
 import { escaped } from './escaped.js';
 import { endHolder } from './holder.js';
 import { checksumOf, createBookkeeping, effectOf, type HalfWay, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
-import { bumpFence, closeTransaction, committedRow, openTransaction } from './messages.js';
+import { bumpFence, closeTransaction, committedRow, flushCounters, openTransaction } from './messages.js';
 import { leaveOutside, openOutside, runOutside, StoppedHalfWay } from './outside/migration.js';
 import { queryEach } from './query-each.js';
 import { pauseFor } from './retry.js';
@@ -55,6 +65,7 @@ export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner
         committedFence: undefined,
         progressed: false,
         lookUp: false,
+        lookCloser: false,
         answered: false,
         lostInside: 0,
         inHand: '',
@@ -116,8 +127,9 @@ const isConnectionLoss = (error: unknown): boolean => classify(causeOf(error))?.
 
 /** Whatever the session was in the middle of, it is over; one that does not answer is dropped. */
 async function cleanUp(session: TenantSession, error: unknown): Promise<void> {
-  if (session.isBroken() || isConnectionLoss(error)) return session.discard();
-  await session.client.query('rollback; select pg_advisory_unlock_all()').catch(() => session.discard());
+  const flush = flushCounters(session.serverVersion);
+  if (session.isBroken() || isConnectionLoss(error) || flush === undefined) return session.discard();
+  await session.client.query(`rollback; select pg_advisory_unlock_all(); ${flush}`).catch(() => session.discard());
 }
 
 /** A server that ends a session tells why between two statements; the next statement only finds it closed. */
@@ -272,6 +284,7 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
     return 'again';
   }
   if ((error as { code?: string }).code === 'FL007') {
+    attempt.lookCloser = true;
     attempt.plain.delete(inHandKey(attempt));
     return 'again';
   }
@@ -283,7 +296,7 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
     case 'FLT_TENANT_ESCAPE':
       return fail('FLT_TENANT_ESCAPE', escaped(attempt, text).message);
     case 'FLT_STRAY_TRANSACTION':
-      return fail('FLT_STRAY_TRANSACTION', `${who}: ${attempt.inHand} ended or broke its own transaction.`);
+      return fail('FLT_STRAY_TRANSACTION', strayTransaction(attempt).message);
     case 'FLT_SESSION_CHANGED':
       return fail(what.code, `${who}: the session of ${attempt.inHand} turned out to be another backend than it began on.`);
     case 'FLT_KNEX_UNLOCKED':

@@ -158,8 +158,7 @@ export const SEEN = {
 };
 
 /**
- * One look at the locks and the counters: whether this transaction may have touched something outside, and which others are in progress. A
- * ledger that somebody has put triggers or rules on is suspicious by itself: our own row sets them off.
+ * One look at the locks: whether this transaction may have touched something outside, and which others are in progress. A ledger that somebody has put triggers or rules on is suspicious by itself: our own row sets them off.
  *
  * A statement by itself: inside a DO block the server takes half as long again over it.
  */
@@ -167,7 +166,7 @@ export function lookSql(walls: Walls): string {
   const home = [PG_TOAST, ...(walls.ownSchemas ?? []).map((schema) => `to_regnamespace(${literal(ident(schema))})`), 'pg_my_temp_schema()'];
   const inside = `(select c.relnamespace in (${home}) and (c.relname <> '${LEDGER}' or not (c.relhastriggers or c.relhasrules)) from pg_class c where c.oid = relation)`;
   const relation = `locktype = 'relation' and relation >= ${FIRST_NORMAL_OID} and ${inside} is not true or`;
-  return `select set_config('flotilla.suspicious', (coalesce(bool_or(${OF_OURS}), false) or ${somethingWritten(walls)} or ${BLIND})::text, true),
+  return `select set_config('flotilla.suspicious', coalesce(bool_or(${OF_OURS}), false)::text, true),
     set_config('flotilla.running', coalesce(array_agg(transactionid) filter (where pid <> pg_backend_pid()), '{}')::text, true) from pg_lock_status()
     where ${RUNS_ELSEWHERE} or ${OF_OURS} and (${walls.ownSchemas === undefined ? '' : relation}
       mode not in ('AccessShareLock', 'SIReadLock') and (locktype = 'object' and classid = any ('{${lockedClasses(walls)}}') or locktype = 'relation' and relation = any ('{${Object.values(BY_HAND)}}')));`;
@@ -177,11 +176,11 @@ export function lookSql(walls: Walls): string {
  * Statements of a DO block, some time behind `lookSql`, that refuse what was touched outside: FL002 names it, FL004 asks the caller to look up
  * first what is gone, FL007 to come again with walls that are not brief.
  *
- * Almost every migration stays inside, and one look tells so; only otherwise the rest, a string until then, is parsed and planned.
+ * The counters are read here, behind our own rows: what those have set off is counted too. Almost every migration stays inside, and that tells so; only otherwise the rest, a string until then, is parsed and planned.
  */
 export const wallsSql = (walls: Walls): string =>
-  `if ${walls.grants || walls.types || walls.gone?.length ? 'true' : SEEN.suspicious} then
-    ${walls.brief ? `raise exception 'suspicious' using errcode = 'FL007';` : takeCloserLook(walls)}
+  `if ${walls.grants || walls.types || walls.gone?.length ? 'true' : `${SEEN.suspicious} or ${somethingWritten(walls)} or ${BLIND}`} then
+    ${walls.brief ? `${FLUSH} raise exception 'suspicious' using errcode = 'FL007';` : takeCloserLook(walls)}
   end if;`;
 
 const takeCloserLook = (walls: Walls): string =>
@@ -192,6 +191,8 @@ const takeCloserLook = (walls: Walls): string =>
 const FIRST_NORMAL_OID = 16384;
 /** Schema of every TOAST table but those of temporary tables. */
 const PG_TOAST = 99;
+/** plpgsql: what this session has counted goes to the statistics when the transaction is over, so that the next one starts from nothing. */
+const FLUSH = `if current_setting('server_version_num')::int >= 150000 then perform pg_stat_force_next_flush(); end if;`;
 /** The server does not count: every catalog has to be read. */
 const BLIND = `not current_setting('track_counts')::boolean`;
 
@@ -217,8 +218,7 @@ begin
     escaped := escaped || coalesce(part, '{}');
   end loop;
   look := look or ${MOVED} or ${BLIND} or exists (select from ${losing} where ${lostRows('o')});
-  -- What this session has counted goes to the statistics with the end of this transaction, so that the next one starts from nothing
-  if current_setting('server_version_num')::int >= 150000 then perform pg_stat_force_next_flush(); end if;
+  ${FLUSH}
   ${walls.grants && !entire ? foreignRights(walls, 'xid') : ''}
   ${walls.types && !entire ? foreignTypes('xid') : ''}
   ${walls.gone?.length ? `escaped := escaped || ${textList(walls.gone)};` : ''}

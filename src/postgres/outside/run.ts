@@ -12,7 +12,7 @@ import { refuseForeignSequences } from '../before-sending.js';
 import type { TenantSession } from '../contract.js';
 import { wallsFor } from '../dropped.js';
 import { Hints } from '../hints.js';
-import { closeStep, type Hold, startStep } from '../messages.js';
+import { BEGIN, closeStep, flushCounters, type Hold, startStep } from '../messages.js';
 import { queryEach } from '../query-each.js';
 import { literal } from '../quote.js';
 import { waitForLock } from '../retry.js';
@@ -51,8 +51,9 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   const fail = (code: ErrorCode, what: string) =>
     new FlotillaError(code, `${input.tenant.id}: ${migration} ${what}`, { tenant: input.tenant.id, migration });
 
+  const flush = flushCounters(session.serverVersion) ?? '';
   const keep = async (sql: string) => {
-    await client.query(`begin; ${closeStep(settings, hold, undefined, sql)} commit;`);
+    await client.query(`${BEGIN} ${closeStep(settings, hold, undefined, sql)} commit;`);
   };
 
   /** A SELECT writes through the functions it calls, if they are volatile; most are not. */
@@ -151,6 +152,7 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
       await keep(journal.write(place, 'started'));
       const answer = await text.send();
       await keep(journal.write(place, 'done', answer));
+      await client.query(flush);
       return answer;
     }
   }
@@ -159,14 +161,14 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   async function inTransaction({ validates, send }: Text, write: (answer: Answer) => string): Promise<Answer> {
     for (let tries = 1; ; tries++) {
       try {
-        await start('begin;');
+        await start(BEGIN);
         if (validates) await client.query('set local statement_timeout to 0');
         const answer = await send();
         const walls = await wallsFor(attempt, session, hints);
         await client.query(`${closeStep(settings, hold, walls, write(answer))} commit;`);
         return answer;
       } catch (error) {
-        if (!session.isBroken()) await client.query('rollback');
+        if (!session.isBroken()) await client.query(`rollback; ${flush}`);
         const lookAgain = (error as { code?: string }).code === 'FL004' && !attempt.lookUp;
         if (lookAgain) attempt.lookUp = true;
         else await waitForLock(error, tries, input);

@@ -104,6 +104,98 @@ it('records nothing when something has ended its transaction behind its back', a
   expect(await query(db.url, `select from ${ident(tenant.schema!)}.knex_migrations`)).toEqual([]);
 });
 
+it('records nothing when its transaction is over and no other has begun', async () => {
+  const tenant = await schemaTenant();
+  const { engine } = setup({ '20260101_notes.js': NOTES });
+  const run: typeof engine.run = async (file, direction, session) => {
+    const answer = await engine.run(file, direction, session);
+    await session.client.query('rollback');
+    return answer;
+  };
+  const fixture = setup({}, { engine: { ...engine, run } });
+  expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'failed', code: 'FLT_STRAY_TRANSACTION', runs: [] });
+});
+
+it('blames no tenant for what a failed migration of another one wrote in the same session', async () => {
+  const role = `app_${++serial}`;
+  await query(db.url, `create role ${role} login password 'app'`);
+  const [guilty, innocent] = [await schemaTenant(), await schemaTenant()];
+  for (const { schema } of [guilty, innocent]) await query(db.url, `grant all on schema ${ident(schema!)} to ${role}`);
+  const own = new URL(db.url);
+  own.username = role;
+  own.password = 'app';
+  const first = createFixture(own.toString(), {
+    '20260101_large.js': `exports.up = async (knex) => { await knex.raw("select lo_from_bytea(0, 'x')"); await knex.raw('select 1 / 0'); };`,
+    '20260102_notes.js': NOTES,
+  });
+  fixtures.push(first);
+  // An ordinary role may write large objects, and cannot read whose they are
+  expect(await first.attempt(guilty)).toMatchObject({ outcome: 'failed', code: 'FLT_DATA_ERROR' });
+  const migrations = (await first.migrations()).filter(({ name }) => name === '20260102_notes');
+  expect(await first.attempt(innocent, 'up', { migrations })).toMatchObject({ outcome: 'applied' });
+  await query(db.url, `drop owned by ${role} cascade; drop role ${role}`);
+});
+
+it("sees what its own row of the ledger sets off, also where the whole database is the tenant's", async () => {
+  const own = await createDatabase('ledger_trigger');
+  others.push(own);
+  const tenant: TenantRef = { id: 'whole', host: 'h1', database: new URL(own.url).pathname.slice(1) };
+  const fixture = createFixture(own.url, {
+    '20260101_notes.js': NOTES,
+    '20260102_trigger.js': `exports.up = (knex) => knex.raw("create function sneak() returns trigger language plpgsql as 'begin create role sneaky; return new; end'; create trigger sneak after insert on flotilla_ledger for each row execute function sneak()");`,
+  });
+  fixtures.push(fixture);
+  const one = (await fixture.migrations()).slice(0, 1);
+  expect(await fixture.attempt(tenant, 'up', { migrations: one })).toMatchObject({ outcome: 'applied' });
+  expect(await fixture.attempt(tenant, 'up', { fenceFirst: true })).toMatchObject({
+    outcome: 'failed',
+    code: 'FLT_TENANT_ESCAPE',
+    message: expect.stringContaining('sneaky'),
+  });
+});
+
+it('says so when a trigger suppresses its row of the ledger', async () => {
+  const tenant = await schemaTenant();
+  const fixture = setup({
+    '20260101_notes.js': NOTES,
+    '20260102_trigger.js': `exports.up = (knex) => knex.raw("create function swallow() returns trigger language plpgsql as 'begin return null; end'; create trigger swallow before insert on flotilla_ledger for each row execute function swallow()");`,
+  });
+  const result = await fixture.attempt(tenant);
+  expect(result).toMatchObject({
+    outcome: 'failed',
+    code: 'FLT_SQL_ERROR',
+    message: expect.stringContaining('flotilla_ledger was not written'),
+  });
+});
+
+it('reads what others commit meanwhile, whatever isolation the role has by default', async () => {
+  const tenant = await schemaTenant();
+  const fixture = setup({
+    '20260101_level.js': `exports.up = (knex) => knex.raw("create table level as select current_setting('transaction_isolation') as it");`,
+    '20260102_level.js': `exports.config = { transaction: false }; exports.up = (knex) => knex.raw("insert into level select current_setting('transaction_isolation')");`,
+  });
+  const name = new URL(db.url).pathname.slice(1);
+  await query(db.url, `alter database ${ident(name)} set default_transaction_isolation to serializable`);
+  try {
+    expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'applied' });
+    expect(await query(db.url, `select distinct it from ${ident(tenant.schema!)}.level`)).toEqual([{ it: 'read committed' }]);
+  } finally {
+    await query(db.url, `alter database ${ident(name)} reset default_transaction_isolation`);
+  }
+});
+
+it('sees what a deferred trigger on the history would do at the end of a migration outside a transaction', async () => {
+  const [tenant, sibling] = [await schemaTenant(), await schemaTenant()];
+  const fixture = setup({
+    '20260101_notes.js': NOTES,
+    '20260102_trigger.js': `exports.up = (knex) => knex.raw("create function reach() returns trigger language plpgsql as 'begin insert into ${sibling.schema}.hers values (1); return null; end'; create constraint trigger reach after insert on knex_migrations deferrable initially deferred for each row when (new.name like '%outside%') execute function reach()");`,
+    '20260103_outside.js': `exports.config = { transaction: false }; exports.up = (knex) => knex.raw('create index concurrently notes_body on notes (body)');`,
+  });
+  await query(db.url, `create table ${sibling.schema}.hers (id int)`);
+  expect(await fixture.attempt(tenant)).toMatchObject({ outcome: 'failed', code: 'FLT_TENANT_ESCAPE' });
+  expect(await query(db.url, `select from ${sibling.schema}.hers`)).toEqual([]);
+});
+
 it('says that something stayed behind when a non-transactional migration fails half-way, and goes on after a repair', async () => {
   const tenant = await schemaTenant();
   const fixture = setup({
