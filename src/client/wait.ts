@@ -65,7 +65,8 @@ export async function wait(context: ClientContext, options: WaitOptions = {}): P
         // Its workflow may still write its last words: until then nothing else can be started
         const closing = !at.open && at.source === 'workflow';
         if (!at.open && (!closing || Date.now() >= deadline)) return { status: at, why: 'ended', exitCode: exitOfState(at.state) };
-        const waitsForPerson = at.needsPerson && options.untilNeedsPerson !== false;
+        // While no worker answers, what is known may be old: the next one to come may find it moving
+        const waitsForPerson = at.needsPerson && at.source !== 'temporal' && options.untilNeedsPerson !== false;
         if (waitsForPerson && (seenWaiting === at.state || at.state === 'awaitingApproval'))
           return { status: at, why: 'needsPerson', exitCode: EXIT.needsPerson };
         seenWaiting = waitsForPerson ? at.state : undefined;

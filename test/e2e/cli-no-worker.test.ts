@@ -10,7 +10,7 @@ afterEach(async () => {
 });
 
 /** A fleet with no worker, and an open rollout that nobody works on. */
-async function setup({ rollout = true } = {}) {
+async function setup({ rollout = true, state = 'running' } = {}) {
   const fleet: FleetFixture = await createFleet({ migrations: { '20260101000000_notes.js': createNotes } });
   const connection = await Connection.connect({ address: fleet.temporalAddress });
   const client = new Client({ connection });
@@ -25,7 +25,7 @@ async function setup({ rollout = true } = {}) {
       taskQueue: fleet.name,
       args: [],
       memo: { rolloutId: 'r-lonely', planId: 'p-lonely', requestId: 'ci-1', actor: 'ana' },
-      typedSearchAttributes: [{ key: defineSearchAttributeKey('FlotillaState', 'KEYWORD'), value: 'running' }],
+      typedSearchAttributes: [{ key: defineSearchAttributeKey('FlotillaState', 'KEYWORD'), value: state }],
     });
     open.push(async () => void (await handle.terminate('end of test')));
   }
@@ -80,6 +80,13 @@ it('ends a wait with exit 6 when --timeout runs out', async () => {
   const ran = await fleet.cli(['wait', '--json', '--timeout', '1s']);
   expect(ran.code).toBe(6);
   expect(ran.json).toMatchObject({ kind: 'wait', why: 'timedOut', rolloutId: 'r-lonely' });
+});
+
+it('waits on where the rollout was last known to be paused: a worker that comes may find it moving', async () => {
+  const { fleet } = await setup({ state: 'paused' });
+  const ran = await fleet.cli(['wait', '--json', '--timeout', '8s']);
+  expect(ran.code).toBe(6);
+  expect(ran.json).toMatchObject({ kind: 'wait', why: 'timedOut', state: 'paused', source: 'temporal' });
 });
 
 it('terminates a plan that no worker takes, so that it does not run later with nobody waiting', async () => {
