@@ -166,7 +166,7 @@ async function plannedMigrations(
 
 /** What happens outside the database is neither once per tenant nor taken back. */
 const sideEffects = (files: readonly MigrationFile[], planned: PlanSummary['migrations']): Finding[] =>
-  files.flatMap(({ name, sideEffects, owner }) =>
+  files.flatMap(({ name, declares: { sideEffects, owner } = {} }) =>
     sideEffects === undefined || !planned.some((migration) => migration.name === name)
       ? []
       : [
@@ -180,8 +180,8 @@ const sideEffects = (files: readonly MigrationFile[], planned: PlanSummary['migr
   );
 
 function reversible(file: MigrationFile): PlannedMigration['reversible'] {
-  if (file.irreversible !== undefined)
-    return { verdict: 'no', code: 'FLT_IRREVERSIBLE', why: `declared irreversible: ${file.irreversible}` };
+  const { irreversible } = file.declares ?? {};
+  if (irreversible !== undefined) return { verdict: 'no', code: 'FLT_IRREVERSIBLE', why: `declared irreversible: ${irreversible}` };
   if (!file.hasDown) return { verdict: 'no', code: 'FLT_NO_DOWN', why: 'it has no down' };
   if (!file.transactional) return { verdict: 'notAsOne', why: 'it runs outside a transaction, and so does the way back' };
   return { verdict: 'expected' };

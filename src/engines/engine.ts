@@ -1,6 +1,7 @@
 /** What the runner needs of a migration tool: list its files, and run one of them on a handle that is already bound to one tenant. */
 
 import type { Client } from 'pg';
+import type { FlotillaMigration } from '../migration/declaration.js';
 
 /** One migration file as this worker has it, loaded once per process. */
 export interface MigrationFile {
@@ -15,11 +16,8 @@ export interface MigrationFile {
   readonly closure: string;
   readonly transactional: boolean;
   readonly hasDown: boolean;
-  /** Set when the file declares that it cannot be taken back. */
-  readonly irreversible?: string;
-  /** What the file says happens outside the database, and who to ask. */
-  readonly sideEffects?: string;
-  readonly owner?: string;
+  /** What the file says of itself; undefined: it exports no `flotilla`. */
+  readonly declares?: FlotillaMigration;
 }
 
 /** A problem with one file; planning reports all of them at once (FLT_MIGRATION_INVALID). */

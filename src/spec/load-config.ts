@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { FlotillaError } from '../domain/errors.js';
 import { loadTrouble } from '../domain/load-trouble.js';
 import { strategyMistakes } from '../domain/strategy-mistakes.js';
+import { describeIssues, type SpecProblem } from './describe-issues.js';
 import { type Fleet, fleetSpec } from './fleet.js';
 import { PRESETS } from './strategy.js';
 
@@ -21,12 +22,6 @@ export interface LoadedConfig {
   /** Absolute. */
   readonly migrationDirectories: readonly string[];
   readonly taskQueue: string;
-}
-
-export interface ConfigProblem {
-  /** `hosts.pg-eu-1.connection` */
-  readonly path: string;
-  readonly message: string;
 }
 
 /** Path of the config file: the one given, or the first of the usual names in `cwd`. @throws FLT_CONFIG_NOT_FOUND */
@@ -52,7 +47,7 @@ export function selfAlias(): Record<string, string> {
 /** @throws FLT_CONFIG_NOT_FOUND, FLT_CONFIG_INVALID with `details.problems` */
 export async function loadConfig(given: string | undefined, cwd: string): Promise<LoadedConfig> {
   const path = findConfig(given, cwd);
-  const invalid = (problems: readonly ConfigProblem[]) =>
+  const invalid = (problems: readonly SpecProblem[]) =>
     new FlotillaError(
       'FLT_CONFIG_INVALID',
       `${path} has ${problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`}:\n${problems.map((p) => `  ${p.path || '(file)'}: ${p.message}`).join('\n')}`,
@@ -92,49 +87,6 @@ export async function loadConfig(given: string | undefined, cwd: string): Promis
   };
 }
 
-const SECRET = /connection|admin|secret|password|token/i;
-/** A connection string may stand in any field by mistake. */
-const DSN = /:\/\/|password\s*=/i;
-
-/** What was found, without ever repeating something that may be a secret. */
-function found(path: readonly PropertyKey[], raw: unknown): string {
-  let value: unknown = raw;
-  for (const key of path) value = (value as Record<PropertyKey, unknown> | undefined | null)?.[key];
-  if (value === undefined) return 'nothing';
-  if (value === null) return 'null';
-  if (path.some((key) => SECRET.test(String(key)))) return typeof value === 'string' ? 'some text (not shown)' : `a ${typeof value}`;
-  if (typeof value === 'string' && DSN.test(value)) return 'some text (not shown)';
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return JSON.stringify(value).slice(0, 60);
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-function describeIssues(issues: readonly z.core.$ZodIssue[], raw: unknown, base: readonly PropertyKey[] = []): ConfigProblem[] {
-  return issues.flatMap((issue): ConfigProblem[] => {
-    const path = [...base, ...issue.path];
-    if (issue.code === 'invalid_key') return [{ path: path.slice(0, -1).map(String).join('.'), message: invalidKey(issue, path.at(-1)) }];
-    const at = path.map(String).join('.');
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({ path: at ? `${at}.${key}` : key, message: 'there is no such field; is it misspelt?' }));
-    if (issue.code === 'invalid_union') {
-      // Show the branch that came closest: the one with the fewest problems that are not about its own type
-      const branches = issue.errors.map((branch) => describeIssues(branch, raw, path)).filter((branch) => branch.length);
-      const deep = branches.filter((branch) => branch.some((problem) => problem.path !== at));
-      if (deep.length) return deep.sort((a, b) => a.length - b.length)[0]!;
-      const expected = [
-        ...new Set(branches.flat().map((problem) => problem.message.replace(/; found .*$/, '').replace(/^expected /, ''))),
-      ].join(', or ');
-      return [{ path: at, message: `expected ${expected}; found ${found(path, raw)}` }];
-    }
-    const message = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
-    return [{ path: at, message: `${message}; found ${found(path, raw)}` }];
-  });
-}
-
-/** A key is not repeated in a path: it may be a connection string, too. */
-const invalidKey = (issue: z.core.$ZodIssueInvalidKey, key: PropertyKey | undefined): string =>
-  `${issue.issues.map(({ message }) => message).join(', ')}; found the key ${found(['key'], { key })}`;
-
 type CrossChecked = Partial<Pick<Fleet, 'hosts' | 'tenants' | 'strategy' | 'strategies'>>;
 
 /** The parts that are right by themselves, so that mistakes between them are reported together with those of the others. */
@@ -153,8 +105,8 @@ function soundParts(raw: object): CrossChecked {
 }
 
 /** Mistakes that only show between fields. */
-function crossChecks(fleet: CrossChecked): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
+function crossChecks(fleet: CrossChecked): SpecProblem[] {
+  const problems: SpecProblem[] = [];
   const hosts = Object.keys(fleet.hosts ?? {});
   const knows = `the hosts are ${hosts.map((host) => `"${host}"`).join(', ')}`;
   fleet.tenants?.forEach((source, index) => {

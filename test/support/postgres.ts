@@ -99,8 +99,8 @@ export function createFixture(url: string, files: Readonly<Record<string, string
       checksum: file.checksum,
       closure: file.closure,
       transactional: file.transactional,
-      reversible: file.irreversible
-        ? { verdict: 'no', code: 'FLT_IRREVERSIBLE', why: file.irreversible }
+      reversible: file.declares?.irreversible
+        ? { verdict: 'no', code: 'FLT_IRREVERSIBLE', why: file.declares.irreversible }
         : file.hasDown
           ? { verdict: 'expected' }
           : { verdict: 'no', code: 'FLT_NO_DOWN' },

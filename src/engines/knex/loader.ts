@@ -8,7 +8,7 @@ import { basename, extname, join } from 'node:path';
 import { createJiti } from 'jiti';
 import type { Knex } from 'knex';
 import { loadTrouble } from '../../domain/load-trouble.js';
-import type { FlotillaMigration } from '../../migration/index.js';
+import { readDeclaration } from '../../migration/declaration.js';
 import { selfAlias } from '../../spec/load-config.js';
 import type { FileProblem, MigrationFile } from '../engine.js';
 import { checksum } from './checksum.js';
@@ -61,7 +61,7 @@ export function createLoader(options: LoaderOptions): Loader {
     const { up, down } = exports;
     if (!isMigrationFunction(up)) throw new Error('it exports no function "up"');
     const config = exports.config as { transaction?: boolean } | undefined;
-    const declared = declaredFacts(exports.flotilla);
+    const declares = readDeclaration(exports.flotilla);
     const solo = options.inputs.length === 0 && !mayImport(source);
     return {
       file: {
@@ -72,7 +72,7 @@ export function createLoader(options: LoaderOptions): Loader {
         closure: solo ? soloHash(path, source, options.baseDir) : await closureHash(path, options.inputs, options.baseDir),
         transactional: config?.transaction !== false,
         hasDown: isMigrationFunction(down),
-        ...declared,
+        ...(declares ? { declares } : {}),
       },
       module: { up, ...(isMigrationFunction(down) ? { down } : {}) },
     };
@@ -137,19 +137,6 @@ function listFiles(options: LoaderOptions, problems: FileProblem[]): readonly st
 }
 
 /** CommonJS through an ESM loader hides everything under `default`; `config.transaction` must not get lost there. */
-const FACTS = ['irreversible', 'sideEffects', 'owner'] as const satisfies readonly (keyof FlotillaMigration)[];
-
-function declaredFacts(exported: unknown): FlotillaMigration {
-  if (exported === undefined) return {};
-  if (typeof exported !== 'object' || exported === null) throw new Error('its export "flotilla" is not an object');
-  const facts = Object.entries(exported).filter(([, value]) => value !== undefined);
-  for (const [key, value] of facts) {
-    if (!(FACTS as readonly string[]).includes(key)) throw new Error(`its export "flotilla" knows no field "${key}": ${FACTS.join(', ')}`);
-    if (typeof value !== 'string' || value.trim() === '') throw new Error(`flotilla.${key} is a text that says something`);
-  }
-  return Object.fromEntries(facts);
-}
-
 function pickExports(module: unknown): Record<string, unknown> {
   const outer = module as Record<string, unknown>;
   const inner = outer.default as Record<string, unknown> | undefined;

@@ -107,8 +107,15 @@ describe('migration files', () => {
       ['05_esm.js', '05_esm', true, true],
       ['06_default.mts', '06_default', false, false],
     ]);
-    expect(files.map((file) => file.irreversible)).toEqual([undefined, undefined, undefined, 'it sends mail', undefined, undefined]);
-    expect(files[3]).toMatchObject({ sideEffects: 'a mail', owner: 'billing' });
+    expect(files.map((file) => file.declares?.irreversible)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      'it sends mail',
+      undefined,
+      undefined,
+    ]);
+    expect(files[3]).toMatchObject({ declares: { sideEffects: 'a mail', owner: 'billing' } });
     for (const file of files) await engine.run(file, 'up', { client, serverVersion: '18.4', schema, tenantId: 'acme', around: plainly });
     expect(await tables()).toEqual(['common', 'defaulted', 'esm', 'module', 'plain', 'typed']);
   });
@@ -128,7 +135,7 @@ describe('migration files', () => {
       'b_no_up.ts': 'export const down = () => {};',
       'c_throws.js': `throw new Error('at load');`,
       'd_missing.js': `const x = require('./nowhere'); exports.up = () => x;`,
-      'e_fact.js': `exports.flotilla = { sidEffects: 'a mail' }; exports.up = () => {};`,
+      'e_fact.js': `exports.flotilla = { sidEffects: 'a mail', owner: 7 }; exports.up = () => {};`,
       'e_good.js': 'exports.up = () => {};',
       'e_good.ts': 'export const up = () => {};',
     });
@@ -139,7 +146,10 @@ describe('migration files', () => {
       ['b_no_up.ts', 'it does not load: it exports no function "up"'],
       ['c_throws.js', 'it does not load: at load'],
       ['d_missing.js', expect.stringMatching(/^it does not load: .*nowhere/)],
-      ['e_fact.js', 'it does not load: its export "flotilla" knows no field "sidEffects": irreversible, sideEffects, owner'],
+      [
+        'e_fact.js',
+        'it does not load: flotilla.owner: expected string; found 7; flotilla.sidEffects: there is no such field; is it misspelt?',
+      ],
       ['e_good.ts', 'another file has the same name without its extension: e_good.js'],
     ]);
     expect(problems.every((problem) => !problem.message.includes('\n'))).toBe(true);

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FlotillaError } from '../../../src/domain/errors.js';
-import { type ConfigProblem, findConfig, loadConfig } from '../../../src/spec/load-config.js';
+import type { SpecProblem } from '../../../src/spec/describe-issues.js';
+import { findConfig, loadConfig } from '../../../src/spec/load-config.js';
 
 const SECRET = 's3cret-pass';
 const DSN = `postgres://shop:${SECRET}@db.example/shop`;
@@ -37,7 +38,7 @@ async function failureOf(work: Promise<unknown>): Promise<FlotillaError> {
 async function problemsOf(config: object): Promise<string[]> {
   const error = await failureOf(loadConfig(write('flotilla.config.ts', `export default ${JSON.stringify(config)}`), dir));
   expect(error.code).toBe('FLT_CONFIG_INVALID');
-  const problems = error.details.problems as unknown as ConfigProblem[];
+  const problems = error.details.problems as unknown as SpecProblem[];
   for (const problem of problems) expect(error.message).toContain(`  ${problem.path}: ${problem.message}`);
   return problems.map((problem) => `${problem.path}: ${problem.message}`);
 }
@@ -114,7 +115,7 @@ describe('the config file', () => {
   ])('that %s is a mistake of the file', async (_, source, message) => {
     const error = await failureOf(loadConfig(write('flotilla.config.ts', source), dir));
     expect(error).toMatchObject({ code: 'FLT_CONFIG_INVALID', message: expect.stringContaining('has a mistake:\n  (file): ') });
-    const [problem, ...others] = error.details.problems as unknown as ConfigProblem[];
+    const [problem, ...others] = error.details.problems as unknown as SpecProblem[];
     expect(others).toEqual([]);
     expect(problem).toEqual({ path: '', message: typeof message === 'string' ? message : expect.stringMatching(message) });
   });

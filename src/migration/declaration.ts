@@ -1,0 +1,27 @@
+/** What a migration file may say of itself, in an export `flotilla` beside `up` and `down`. */
+
+import { z } from 'zod';
+import { describeIssues } from '../spec/describe-issues.js';
+
+const said = z.string().trim().min(1, { error: 'expected a text that says something' });
+
+export const declarationSpec = z.strictObject({
+  /** Why the migration cannot be taken back; declared instead of a `down`. */
+  irreversible: said.optional(),
+  /** What happens outside the database. The plan says so: no rollback takes it back, and it happens again when an attempt is repeated. */
+  sideEffects: said.optional(),
+  /** Who to ask about it. Named with the side effects. */
+  owner: said.optional(),
+});
+
+/** Optional facts about a migration, exported as `flotilla` next to `up` and `down`. */
+export type FlotillaMigration = Readonly<z.infer<typeof declarationSpec>>;
+
+/** @throws Error with all mistakes, each with its path */
+export function readDeclaration(exported: unknown): FlotillaMigration | undefined {
+  if (exported === undefined) return undefined;
+  const parsed = declarationSpec.safeParse(exported);
+  if (parsed.success) return parsed.data;
+  const mistakes = describeIssues(parsed.error.issues, exported).map(({ path, message }) => `flotilla${path && `.${path}`}: ${message}`);
+  throw new Error(mistakes.join('; '));
+}
