@@ -1,6 +1,7 @@
 /** `npm run bench [-- NAME…] [--json] [--runs N]`: floor and Flotilla in the same run, medians, one line per measure. Never part of the tests. */
 
 import { Argument, Command, InvalidArgumentError } from 'commander';
+import { backfill } from './backfill.js';
 import { guard } from './guard.js';
 import { type Bench, type Measure, toJsonLine, toTable } from './measure.js';
 import { memory } from './memory.js';
@@ -10,7 +11,7 @@ import { rollout } from './rollout.js';
 import { simulate } from './simulate.js';
 import { start } from './start.js';
 
-const benches: Record<string, Bench> = { rollout, guard, noop, memory, resume, start, simulate };
+const benches: Record<string, Bench> = { rollout, guard, backfill, noop, memory, resume, start, simulate };
 
 const positive = (text: string) => {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('expected a positive integer');

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { describeIssues } from '../spec/describe-issues.js';
+import type { Backfill } from './backfill.js';
 
 const said = z.string().trim().min(1, { error: 'expected a text that says something' });
 
@@ -10,6 +11,10 @@ export const declarationSpec = z.strictObject({
   irreversible: said.optional(),
   /** What happens outside the database. The plan says so: no rollback takes it back, and it happens again when an attempt is repeated. */
   sideEffects: said.optional(),
+  /** Run by Flotilla in place of `up`, chunk by chunk. */
+  backfill: z
+    .custom<Backfill>((it) => (it as Partial<Backfill> | null)?.kind === 'backfill', { error: 'expected what backfill() answers' })
+    .optional(),
   /** Who to ask about it. Named with the side effects. */
   owner: said.optional(),
 });

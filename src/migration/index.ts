@@ -1,5 +1,6 @@
 /** What migration files may import from `flotilla/migration`. */
 
+export { type Backfill, type BackfillOptions, backfill, type Row } from './backfill.js';
 export type { FlotillaMigration } from './declaration.js';
 export {
   addCheckNotValid,

@@ -98,7 +98,7 @@ export const inHandKey = ({ input, inHand }: Attempt): string => `${input.direct
 /** A condition that another moment may change. */
 export class NotNow extends FlotillaError {
   constructor(
-    code: 'FLT_TENANT_BUSY' | 'FLT_KNEX_LOCKED' | 'FLT_CONCURRENTLY_BUSY',
+    code: 'FLT_TENANT_BUSY' | 'FLT_KNEX_LOCKED' | 'FLT_BACKFILL_CUT' | 'FLT_CONCURRENTLY_BUSY',
     readonly what: string,
   ) {
     super(code, what);

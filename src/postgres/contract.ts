@@ -1,6 +1,7 @@
 /** The narrow door between activities and Postgres: what a tenant attempt is given and what it answers. */
 
 import type { Client } from 'pg';
+import type { BackfillProgress } from '../domain/backfill/progress.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { PlannedMigration } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
@@ -48,6 +49,10 @@ export interface AttemptInput {
   readonly takeOver?: boolean;
   /** Asked while the attempt only waits: true ends it, deferred. */
   readonly stop?: () => boolean;
+  /** Asked at the edges of a backfill's chunks: true ends the attempt there, deferred; it goes on from there. */
+  readonly cut?: () => boolean;
+  /** How far a backfill has come; after every chunk. */
+  readonly onBackfill?: (progress: BackfillProgress & { readonly migration: string }) => void;
   /** Said as the attempt goes on, for heartbeats: "20261120_orders_tax, statement 2". */
   readonly onStep: (step: string) => void;
 }
@@ -57,6 +62,8 @@ export interface MigrationRun {
   readonly durationMs: number;
   readonly statements: number;
   readonly delta?: Delta;
+  /** Rows that its backfill has written, in all attempts. */
+  readonly written?: number;
 }
 
 export interface AttemptResult {

@@ -15,3 +15,9 @@ export const fenceKey = (schema: string): string => key(`fence ${schema}`);
  * the database, so two of them, or one beside a long read of ours, wait for each other.
  */
 export const CONCURRENTLY_KEY: string = key('concurrently');
+
+/**
+ * Every chunk of a backfill holds it together with the others while it is open. Whoever holds it alone stops all backfills of the database
+ * at the edge of their chunks: `select pg_advisory_lock(hashtextextended('flotilla backfills', 0))`, until that session ends.
+ */
+export const BACKFILLS_KEY: string = key('backfills');

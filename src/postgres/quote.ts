@@ -8,6 +8,9 @@ export const ident = (name: string): string => pg.escapeIdentifier(name);
 /** Safe under any setting of standard_conforming_strings. */
 export const literal = (text: string): string => pg.escapeLiteral(text);
 
+/** The same for a long text: `pg` goes over it character by character. */
+export const longLiteral = (text: string): string => ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+
 /** A list for `SET search_path TO`. */
 export const searchPath = (schemas: readonly string[]): string => schemas.map(ident).join(', ');
 

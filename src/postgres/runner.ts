@@ -269,7 +269,8 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
   });
   const who = input.tenant.id;
 
-  if (error instanceof NotNow) return last || input.stop?.() ? deferred(error.code, `${who}: ${error.what}.`) : 'again';
+  if (error instanceof NotNow)
+    return last || error.code === 'FLT_BACKFILL_CUT' || input.stop?.() ? deferred(error.code, `${who}: ${error.what}.`) : 'again';
   if (error instanceof CommitUnknown) return 'again';
   if (error instanceof FlotillaError) {
     if (error.details.tenant === undefined && OF_THE_HOST.includes(error.code)) return hostDown(error.code, error.message);

@@ -18,8 +18,8 @@ export interface WaveEntry {
   readonly windows?: string;
 }
 
-/** Cancelled by ourselves, outside its window after all, or to be looked for in another place. */
-const COSTS_NO_TRY = ['FLT_CANCELLED', 'FLT_OUTSIDE_WINDOW', 'FLT_TENANT_MOVED'];
+/** Cut off or cancelled by ourselves, outside its window after all, or to be looked for in another place. */
+const COSTS_NO_TRY = ['FLT_BACKFILL_CUT', 'FLT_CANCELLED', 'FLT_OUTSIDE_WINDOW', 'FLT_TENANT_MOVED'];
 const NOT_AT_ONCE_MS = 500;
 
 export class WaveBook {

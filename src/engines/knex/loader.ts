@@ -70,7 +70,7 @@ export function createLoader(options: LoaderOptions): Loader {
         path,
         checksum: checksum(source),
         closure: solo ? soloHash(path, source, options.baseDir) : await closureHash(path, options.inputs, options.baseDir),
-        transactional: config?.transaction !== false,
+        transactional: config?.transaction !== false && declares?.backfill === undefined,
         hasDown: isMigrationFunction(down),
         ...(declares ? { declares } : {}),
       },

@@ -4,6 +4,7 @@
  */
 
 import type { PlannedMigration } from '../../domain/plan.js';
+import type { MigrationFile } from '../../engines/engine.js';
 import { CommitUnknown, type RunOptions } from '../apply.js';
 import {
   type Attempt,
@@ -13,16 +14,19 @@ import {
   deltaSince,
   ensureBookkeeping,
   lines,
+  NotNow,
   type OpenRow,
   ownsFence,
   sessionSettings,
   wallsOf,
 } from '../attempt.js';
+import { CutShort } from '../backfill/run.js';
 import type { MigrationRun, TenantSession } from '../contract.js';
 import { Hints } from '../hints.js';
 import type { TenantState } from '../ledger.js';
 import { closeOutside, commitIntent, type Hold, openSession, releaseAfterFailure, releaseSession } from '../messages.js';
 import { queryEach } from '../query-each.js';
+import { runChunks } from './backfill.js';
 import { type Entry, Journal } from './journal.js';
 import { createOutsideRun } from './run.js';
 
@@ -65,17 +69,16 @@ export async function runOutside(
   ownsFence(attempt, intent.fence);
   const hold: Hold = { pid: state.pid, fence: intent.fence, xid: state.xid };
   const journal = new Journal(settings, migration.name, input.direction, entries);
-  const run = createOutsideRun(attempt, session, migration.name, journal, hold);
   try {
     const before = options.fingerprint ? await linesBefore(attempt, session, journal, entries.length === 0) : undefined;
-    const { statements } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
-      client,
-      serverVersion: session.serverVersion,
-      schema: input.tenant.schema ?? 'public',
-      tenantId: input.tenant.id,
-      around: run.around,
-    });
-    run.finish();
+    const file = attempt.files.get(migration.name)!;
+    const fill = input.direction === 'up' ? file.declares?.backfill : undefined;
+    const filled = fill && (await runChunks(attempt, session, migration.name, fill, entries, hold));
+    const { statements } = filled ? { statements: 0 } : await runFile(attempt, session, file, journal, hold);
+    if (filled?.restless)
+      attempt.notes.push(
+        `${migration.name}: rows without a value kept coming to the end; let the application, or a dual write, fill new ones`,
+      );
     const delta = before && (await deltaSince(attempt, session, before));
     options.check?.(delta);
     const facts = closingFacts(attempt, state, migration, { statements, durationMs: performance.now() - started });
@@ -87,12 +90,43 @@ export async function runOutside(
       throw error;
     }
     attempt.progressed = true;
-    noteUnused(attempt, migration.name, journal);
-    return { name: migration.name, durationMs: facts.durationMs, statements, ...(delta ? { delta } : {}) };
+    if (!filled) noteUnused(attempt, migration.name, journal);
+    return {
+      name: migration.name,
+      durationMs: facts.durationMs,
+      statements,
+      ...(delta ? { delta } : {}),
+      ...(filled ? { written: filled.written } : {}),
+    };
   } catch (error) {
     if (error instanceof CommitUnknown) throw error;
-    throw new StoppedHalfWay(error, await release(attempt, session, hold, migration.name));
+    const partial = await release(attempt, session, hold, migration.name);
+    throw new StoppedHalfWay(error instanceof CutShort ? cutShort(migration) : error, partial);
   }
+}
+
+const cutShort = ({ name }: PlannedMigration): NotNow =>
+  new NotNow('FLT_BACKFILL_CUT', `the backfill of ${name} stopped between two chunks, and goes on from there`);
+
+async function runFile(
+  attempt: Attempt,
+  session: TenantSession,
+  file: MigrationFile,
+  journal: Journal,
+  hold: Hold,
+): Promise<{ readonly statements: number }> {
+  const { engine } = attempt.options;
+  const { direction, tenant } = attempt.input;
+  const run = createOutsideRun(attempt, session, file.name, journal, hold);
+  const ran = await engine.run(file, direction, {
+    client: session.client,
+    serverVersion: session.serverVersion,
+    schema: tenant.schema ?? 'public',
+    tenantId: tenant.id,
+    around: run.around,
+  });
+  run.finish();
+  return ran;
 }
 
 /** The catalog before the first attempt of this migration; undefined when that attempt has kept none. */

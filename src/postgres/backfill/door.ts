@@ -1,0 +1,35 @@
+/** What a backfill needs of the session it runs on: the runner's, or a plain Knex handle. */
+
+import type { BackfillProgress } from '../../domain/backfill/progress.js';
+import type { Cursor } from './cursor.js';
+
+export interface Answer<R> {
+  /** Rows of each SELECT, in order. */
+  readonly selects: readonly (readonly R[])[];
+  /** Of the last one. */
+  readonly rows: readonly R[];
+  /** Rows that the last INSERT, UPDATE or DELETE has touched. */
+  readonly rowCount: number;
+}
+
+export type Send = <R = Record<string, unknown>>(sql: string) => Promise<Answer<R>>;
+
+export interface BackfillDoor {
+  /** Names the tenant and the migration, for messages. */
+  readonly who: string;
+  /** Where an earlier run stopped. */
+  readonly cursor: Cursor | undefined;
+  /** Looks at a statement as its chunks will send it, once, before the first. @throws what speaks against it */
+  vet(sql: string): Promise<void>;
+  /** One statement between two chunks. */
+  readonly read: Send;
+  /**
+   * One chunk in one transaction: what `work` sends, and the cursor that it answers, commit together or not at all. A lock that is not granted
+   * is asked for again, from the start of the transaction.
+   * @throws NotNow when the lock that stops all backfills of the database is held
+   */
+  chunk(work: (send: Send) => Promise<Cursor>): Promise<Cursor>;
+  /** Asked between two chunks: true ends the run there. */
+  stop(): boolean;
+  onProgress(progress: BackfillProgress): void;
+}

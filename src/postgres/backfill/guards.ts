@@ -1,0 +1,23 @@
+/**
+ * What every chunk asks for when it begins: locks of the database that it holds together with other chunks until it commits. Whoever takes
+ * one of them alone has no chunk running from that moment on, and none begins.
+ */
+
+import { DUAL_WRITE_SKIP } from '../../migration/dual-write-skip.js';
+import { BACKFILLS_KEY, CONCURRENTLY_KEY } from '../keys.js';
+import { doBlock } from '../quote.js';
+
+/** SQLSTATEs of a chunk that does not begin. */
+const HELD_BACK: Readonly<Record<string, string>> = {
+  FL009: 'somebody holds the lock that stops all backfills of its database',
+  FL010: 'an index of its database is being built or dropped CONCURRENTLY',
+};
+
+/** Behind BEGIN. */
+export const beginChunk = `${doBlock(`begin
+  if not pg_try_advisory_xact_lock_shared(${BACKFILLS_KEY}) then raise exception 'stopped' using errcode = 'FL009'; end if;
+  if not pg_try_advisory_xact_lock_shared(${CONCURRENTLY_KEY}) then raise exception 'concurrently' using errcode = 'FL010'; end if;
+end`)} set local ${DUAL_WRITE_SKIP} to on;`;
+
+/** Why a chunk did not begin, when that was it. */
+export const heldBackBy = (error: unknown): string | undefined => HELD_BACK[(error as { code?: string } | null)?.code ?? ''];

@@ -1,0 +1,194 @@
+/** Runs a backfill in one tenant, chunk by chunk, from where it stands to its end. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { nextChunk } from '../../domain/backfill/chunk-size.js';
+import { holdsBack } from '../../domain/backfill/pace.js';
+import { type BackfillProgress, smoothedRate } from '../../domain/backfill/progress.js';
+import { FlotillaError } from '../../domain/errors.js';
+import type { Backfill } from '../../migration/backfill.js';
+import { type Cursor, firstCursor, nextPass } from './cursor.js';
+import type { BackfillDoor, Send } from './door.js';
+import { createLoadProbe } from './load.js';
+import { type BackfillSql, backfillSql, type Range } from './sql.js';
+import { readTarget } from './target.js';
+import { transformRows } from './transform.js';
+
+export interface BackfillDone {
+  /** Rows written, in all passes of all runs. */
+  readonly written: number;
+  readonly passes: number;
+  /** The last pass still found rows that lacked something. */
+  readonly restless: boolean;
+}
+
+/** Stopped between two chunks because somebody said so; the cursor is kept. */
+export class CutShort extends Error {}
+
+const MOST_PASSES = 5;
+/** Nearly all of the first rows of a pass that catches up were written once more: the value is another one each time. */
+const UNSTABLE = { share: 0.9, rows: 100 };
+const COUNT_WITHIN_MS = 30_000;
+const LACKING_WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 1_000;
+const WAIT_MS = 500;
+const LOOK_FOR_STOP_MS = 100;
+
+/** Rows between two keys, read ahead while the chunk before them is being written. */
+interface Step {
+  readonly range: Range;
+  /** What its chunk sends. */
+  readonly statements: readonly string[];
+  /** `transform`: rows that they write, unless somebody changes them first. */
+  readonly rows?: number;
+}
+
+/**
+ * Safe to repeat: goes on behind the last chunk that committed.
+ * @throws CutShort, FLT_BACKFILL_KEY, FLT_BACKFILL_INVALID, FLT_BACKFILL_UNSTABLE, FLT_MIGRATION_FAILED (`transform`), and what the server says
+ */
+export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promise<BackfillDone> {
+  const target = await readTarget(door.read, door.who, backfill);
+  const sql = backfillSql(backfill, target);
+  for (const sample of samples(backfill, sql)) await door.vet(sample);
+  const load = createLoadProbe(door.read, target.oid);
+  let cursor = door.cursor ?? firstCursor(backfill.chunk.rows);
+  let rate = 0;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+
+  const tell = (more: Partial<BackfillProgress> = {}) => {
+    const { pass, visited, written, total, exact } = cursor;
+    door.onProgress({ pass, visited, written, ...(total === undefined ? {} : { total }), exact, rowsPerSecond: rate, ...more });
+  };
+  const stopHere = () => {
+    if (door.stop()) throw new CutShort();
+  };
+
+  async function rest(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= LOOK_FOR_STOP_MS) {
+      stopHere();
+      await delay(Math.min(left, LOOK_FOR_STOP_MS));
+    }
+    stopHere();
+  }
+
+  async function whenBearable(): Promise<void> {
+    while (performance.now() - lookedAt > LOOK_EVERY_MS) {
+      const now = performance.now();
+      const why = holdsBack(await load(now), backfill.pace, now);
+      if (why === undefined) lookedAt = now;
+      else {
+        tell({ waiting: why });
+        await rest(WAIT_MS);
+      }
+    }
+  }
+
+  async function countFirst(): Promise<void> {
+    if (cursor.total !== undefined) return;
+    if (target.estimate !== undefined) {
+      cursor = { ...cursor, total: target.estimate };
+      tell();
+    }
+    const exact = await within<{ n: number }>(door.read, sql.count, COUNT_WITHIN_MS);
+    if (exact) cursor = { ...cursor, total: exact.n, exact: true };
+  }
+
+  /** One message: it must not be cut in two by the chunk that is being written. `transform` is at work while the server is. */
+  async function prepare({ after, size, pass }: Cursor): Promise<Step> {
+    const boundary = sql.boundary(after, size);
+    const again = pass > 1;
+    const { selects } = await door.read(backfill.transform ? `${sql.read(after, size, again)}; ${boundary}` : boundary);
+    const last = selects.at(-1)![0] as Readonly<Record<string, string>> | undefined;
+    const range = { after, upTo: last && Object.values(last) };
+    if (!backfill.transform) return { range, statements: [sql.write(range, again)] };
+    return { range, ...transformRows(selects[0]!, backfill.transform, target, sql, range, door.who) };
+  }
+
+  /** From where the cursor stands to the last row. Answers whether rows may lack something behind it. */
+  async function passOver(): Promise<boolean> {
+    let missed = 0;
+    let step = ahead(prepare(cursor));
+    for (;;) {
+      await whenBearable();
+      stopHere();
+      const began = performance.now();
+      const now = await step;
+      const at = cursor;
+      const { upTo } = now.range;
+      const isLast = upTo === undefined;
+      if (!isLast) step = ahead(prepare({ ...at, after: upTo }));
+      const deletes = backfill.into?.mirror ? [sql.deleteRows(now.range)] : [];
+      let left = 0;
+      cursor = await door.chunk(async (send) => {
+        let written = 0;
+        for (const statement of now.statements) written += (await send(statement)).rowCount;
+        left = (now.rows ?? written) - written;
+        for (const statement of deletes) written += (await send(statement)).rowCount;
+        return passed(at, upTo, upTo ? at.size : (await send<{ n: number }>(sql.rest(at.after, at.size))).rows[0]!.n, written);
+      });
+      const tookMs = performance.now() - began;
+      missed += left;
+      refuseUnstable(door.who, at, cursor, backfill);
+      rate = smoothedRate(rate, cursor.visited - at.visited, tookMs);
+      tell();
+      // A table that one statement has seen whole lacks nothing that was there then
+      if (isLast) return missed > 0 || (cursor.changed > 0 && at.after !== undefined);
+      cursor = { ...cursor, size: nextChunk(at.size, tookMs, backfill.chunk) };
+      await rest(tookMs * backfill.pace.rest);
+    }
+  }
+
+  await countFirst();
+  tell();
+  for (;;) {
+    const lacking = (await passOver()) && (await stillLacking(door.read, sql));
+    if (!lacking || cursor.pass >= MOST_PASSES) return { written: cursor.written, passes: cursor.pass, restless: lacking };
+    cursor = nextPass(cursor);
+  }
+}
+
+const EVERYTHING: Range = { after: undefined, upTo: undefined };
+
+const samples = (backfill: Backfill, sql: BackfillSql): readonly string[] => [
+  backfill.transform ? sql.read(undefined, 1, true) : sql.write(EVERYTHING, true),
+  ...(backfill.into?.mirror ? [sql.deleteRows(EVERYTHING)] : []),
+];
+
+/** Whoever awaits it later hears of its failure then. */
+function ahead<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+/** One row of a statement that may take long; undefined: it took too long. */
+async function within<R>(send: Send, statement: string, ms: number): Promise<R | undefined> {
+  try {
+    return (await send<R>(`begin; set local statement_timeout to ${ms}; ${statement}; commit`)).rows[0];
+  } catch (error) {
+    if ((error as { code?: string }).code !== '57014') throw error;
+    await send('rollback');
+    return undefined;
+  }
+}
+
+/** Of a table that takes too long to look through, another pass tells. */
+const stillLacking = async (send: Send, sql: BackfillSql): Promise<boolean> =>
+  (await within<{ yes: boolean }>(send, sql.lacking, LACKING_WITHIN_MS))?.yes ?? true;
+
+/** At the end of a pass the key stays: only a new pass begins from the first row again. */
+const passed = (cursor: Cursor, upTo: Range['upTo'], rows: number, written: number): Cursor => ({
+  ...cursor,
+  ...(upTo === undefined ? {} : { after: upTo }),
+  visited: cursor.visited + rows,
+  changed: cursor.changed + written,
+  written: cursor.written + written,
+});
+
+function refuseUnstable(who: string, before: Cursor, { changed, visited, pass }: Cursor, { table }: Backfill): void {
+  if (pass === 1 || before.after !== undefined || visited < UNSTABLE.rows || changed < visited * UNSTABLE.share) return;
+  throw new FlotillaError(
+    'FLT_BACKFILL_UNSTABLE',
+    `${who}: rows of "${table}" that were filled get another value each time; say in "where" which rows lack one.`,
+    { table },
+  );
+}

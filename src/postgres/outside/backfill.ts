@@ -1,0 +1,110 @@
+/** A migration that declares a backfill: its chunks under the runner's lock, fence and walls, and its cursor in the journal's table. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { progressText } from '../../domain/backfill/progress.js';
+import type { Backfill } from '../../migration/backfill.js';
+import { type Attempt, inHandKey, sessionSettings } from '../attempt.js';
+import { answerOf } from '../backfill/answers.js';
+import type { Cursor } from '../backfill/cursor.js';
+import type { Send } from '../backfill/door.js';
+import { beginChunk, heldBackBy } from '../backfill/guards.js';
+import { type BackfillDone, CutShort, runBackfill } from '../backfill/run.js';
+import { refuseForeignSequences, refuseItsOwnEnd } from '../before-sending.js';
+import type { TenantSession } from '../contract.js';
+import { wallsFor } from '../dropped.js';
+import { Hints } from '../hints.js';
+import { bookkeeping } from '../ledger.js';
+import { BEGIN, closeStep, flushCounters, type Hold, startStep } from '../messages.js';
+import { queryEach } from '../query-each.js';
+import { literal } from '../quote.js';
+import { waitForLock } from '../retry.js';
+import type { Entry } from './journal.js';
+
+const CURSOR = 'cursor';
+/** One for each chunk, with its transaction's id: what it wrote is not the application's. */
+const CHUNK = 'chunk';
+/** Of a very long backfill only the last ones are told apart. */
+const MOST_CHUNKS = 2_000;
+const LOOK_AGAIN_MS = 200;
+
+/** @throws CutShort */
+export async function runChunks(
+  attempt: Attempt,
+  session: TenantSession,
+  migration: string,
+  backfill: Backfill,
+  entries: readonly Entry[],
+  hold: Hold,
+): Promise<BackfillDone> {
+  const { input } = attempt;
+  const { client } = session;
+  const settings = sessionSettings(attempt);
+  const { step } = bookkeeping(settings.tenant, settings.names);
+  const hints = new Hints(settings.ownSchemas);
+  const flush = flushCounters(session.serverVersion) ?? '';
+  const kept = entries.find(({ key }) => key === CURSOR)?.result;
+  let chunks = entries.reduce((most, it) => (it.key === CHUNK ? Math.max(most, it.occurrence) : most), 0);
+
+  const send: Send = async <R>(sql: string) => answerOf<R>(await queryEach(client, sql));
+
+  const keep = (cursor: Cursor): string => {
+    const entry = (key: string, occurrence: number, result: string) =>
+      `(${literal(migration)}, 'up', '${key}', ${occurrence}, 'done', ${literal(`pass ${cursor.pass}, ${cursor.visited} rows`)}, ${result})`;
+    return `insert into ${step} (migration, direction, key, occurrence, state, statement, result)
+      values ${entry(CURSOR, 0, `'\\x${Buffer.from(JSON.stringify(cursor)).toString('hex')}'::bytea`)}, ${entry(CHUNK, (chunks % MOST_CHUNKS) + 1, 'null')}
+      on conflict (migration, direction, key, occurrence) do update set xid = pg_current_xact_id(), statement = excluded.statement, result = excluded.result, at = clock_timestamp();`;
+  };
+
+  async function once(work: (send: Send) => Promise<Cursor>): Promise<Cursor> {
+    let begin = `${BEGIN} ${startStep(hold)} ${beginChunk} `;
+    const cursor = await work(async (sql) => {
+      const text = begin + sql;
+      begin = '';
+      return send(text);
+    });
+    const walls = await wallsFor(attempt, session, hints);
+    await client.query(`${closeStep(settings, hold, walls, keep(cursor))} commit;`);
+    chunks++;
+    attempt.lookCloser = false;
+    attempt.plain.add(inHandKey(attempt));
+    return cursor;
+  }
+
+  return runBackfill(
+    {
+      who: `${input.tenant.id}: ${migration}`,
+      cursor: kept ? (JSON.parse(kept.toString()) as Cursor) : undefined,
+      read: send,
+      async vet(sql) {
+        await refuseItsOwnEnd(attempt, sql);
+        await hints.read(sql);
+        await refuseForeignSequences(attempt, session, sql, hints);
+      },
+      async chunk(work) {
+        for (let tries = 1; ; tries++) {
+          try {
+            return await once(work);
+          } catch (error) {
+            if (!session.isBroken()) await client.query(`rollback; ${flush}`);
+            const why = heldBackBy(error);
+            const { code } = error as { code?: string };
+            if (code === 'FL004' && !attempt.lookUp) attempt.lookUp = true;
+            else if (code === 'FL007' && !attempt.lookCloser) attempt.lookCloser = true;
+            else if (why !== undefined) {
+              input.onStep(`${migration}, waiting: ${why}`);
+              if (input.cut?.()) throw new CutShort();
+              await delay(LOOK_AGAIN_MS);
+              tries--;
+            } else await waitForLock(error, tries, input);
+          }
+        }
+      },
+      stop: () => input.stop?.() === true || input.cut?.() === true,
+      onProgress(progress) {
+        input.onStep(`${migration}: ${progressText(progress)}`);
+        input.onBackfill?.({ migration, ...progress });
+      },
+    },
+    backfill,
+  );
+}
