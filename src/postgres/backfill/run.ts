@@ -25,8 +25,8 @@ export interface BackfillDone {
 export class CutShort extends Error {}
 
 const MOST_PASSES = 5;
-/** Nearly all of the first rows of a pass that catches up were written once more: the value is another one each time. */
-const UNSTABLE = { share: 0.9, rows: 100 };
+/** So many of the first rows lack something again right after they were written: the value is another one each time. */
+const UNSTABLE = 0.9;
 const COUNT_WITHIN_MS = 30_000;
 const LACKING_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 1_000;
@@ -93,6 +93,16 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
     if (exact) cursor = { ...cursor, total: exact.n, exact: true };
   }
 
+  async function refuseUnstable(range: Range): Promise<void> {
+    const again = sql.lackingWithin && (await door.read<{ n: number }>(sql.lackingWithin(range))).rows[0]!.n;
+    if (again === undefined || again < cursor.written * UNSTABLE) return;
+    throw new FlotillaError(
+      'FLT_BACKFILL_UNSTABLE',
+      `${door.who}: rows of "${backfill.table}" that were filled get another value each time; say in "where" which rows lack one.`,
+      { table: backfill.table },
+    );
+  }
+
   /** One message: it must not be cut in two by the chunk that is being written. `transform` is at work while the server is. */
   async function prepare({ after, size, pass }: Cursor): Promise<Step> {
     const boundary = sql.boundary(after, size);
@@ -128,7 +138,7 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
       });
       const tookMs = performance.now() - began;
       missed += left;
-      refuseUnstable(door.who, at, cursor, backfill);
+      if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(now.range);
       rate = smoothedRate(rate, cursor.visited - at.visited, tookMs);
       tell();
       // A table that one statement has seen whole lacks nothing that was there then
@@ -183,12 +193,3 @@ const passed = (cursor: Cursor, upTo: Range['upTo'], rows: number, written: numb
   changed: cursor.changed + written,
   written: cursor.written + written,
 });
-
-function refuseUnstable(who: string, before: Cursor, { changed, visited, pass }: Cursor, { table }: Backfill): void {
-  if (pass === 1 || before.after !== undefined || visited < UNSTABLE.rows || changed < visited * UNSTABLE.share) return;
-  throw new FlotillaError(
-    'FLT_BACKFILL_UNSTABLE',
-    `${who}: rows of "${table}" that were filled get another value each time; say in "where" which rows lack one.`,
-    { table },
-  );
-}

@@ -19,6 +19,8 @@ export interface BackfillSql {
   readonly count: string;
   /** Whether a row still lacks something. */
   readonly lacking: string;
+  /** `set` in place: how many rows of the range do. */
+  readonly lackingWithin?: (range: Range) => string;
   /** `set`: reads and writes in one statement. Its row count is that of the rows written. */
   write(range: Range, again: boolean): string;
   /** `transform`: which of the next n rows are concerned, with the key as text in `flotilla_k1`… and the row's version in `flotilla_v`. */
@@ -89,6 +91,11 @@ export function backfillSql(backfill: Backfill, target: Target): BackfillSql {
     boundary: (after, n) => nth(key.map(({ name }, at) => `s.${ident(name)}::text as k${at + 1}`).join(', '), after, n),
     rest: (after, n) => `select count(*)::float8 as n from (select from ${source} s where ${limitOf(after)} limit ${n}) few`,
     count: `select count(*)::float8 as n from ${source}`,
+    ...(into || backfill.transform
+      ? {}
+      : {
+          lackingWithin: (range) => `select count(*)::float8 as n from ${source} s where ${all([...within(range), ...concerned, lacks])}`,
+        }),
     lacking: `select exists (select from ${source} s where ${all([...concerned, lacks])})${into?.mirror ? ` or exists (select from ${there} t where ${orphaned})` : ''} as yes`,
 
     write(range, again) {

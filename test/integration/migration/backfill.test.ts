@@ -1,7 +1,9 @@
 /** Backfills of `flotilla/migration`, run by the runner on a real server. */
 
+import knex from 'knex';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BackfillProgress } from '../../../src/domain/backfill/progress.js';
+import { type BackfillOptions, backfill } from '../../../src/migration/backfill.js';
 import { createDatabase, createFixture, query, type RunnerFixture, type TestDatabase } from '../../support/postgres.js';
 
 let db: TestDatabase;
@@ -14,6 +16,8 @@ afterEach(async () => {
   for (const fixture of fixtures.splice(0)) await fixture.close();
 });
 afterAll(() => db.drop());
+
+const urlOf = (schema: string) => `${db.url}?options=-csearch_path%3D${schema}`;
 
 /** A tenant with what `sql` creates, and one migration that declares the backfill which `source` describes. */
 async function setup(sql: string, source: string, more: Record<string, string> = {}) {
@@ -30,19 +34,30 @@ async function setup(sql: string, source: string, more: Record<string, string> =
   fixtures.push(fixture);
   const tenant = { id: schema, host: 'h1', schema };
   const progress: BackfillProgress[] = [];
+  const attempt = (input: Partial<Parameters<typeof fixture.runner.attempt>[0]> = {}) =>
+    fixture.attempt(tenant, 'up', { fenceFirst: true, onBackfill: (it) => progress.push(it), ...input });
   return {
     schema,
+    tenant,
     fixture,
     progress,
-    sql: (text: string) => query<Record<string, unknown>>(`${db.url}?options=-csearch_path%3D${schema}`, text),
-    attempt: (input: Partial<Parameters<typeof fixture.runner.attempt>[0]> = {}) =>
-      fixture.attempt(tenant, 'up', { fenceFirst: true, onBackfill: (it) => progress.push(it), ...input }),
+    attempt,
+    sql: (text: string) => query<Record<string, unknown>>(urlOf(schema), text),
+    /** Stops at the edge of the n-th chunk from now. */
+    async chunks(n: number) {
+      const from = progress.length;
+      const began = () => progress.slice(from).findIndex(({ visited, pass }) => visited > 0 || pass > 1);
+      const result = await attempt({ cut: () => began() >= 0 && progress.length - from - began() >= n });
+      expect(result).toMatchObject({ outcome: 'deferred', code: 'FLT_BACKFILL_CUT', partial: true });
+    },
   };
 }
 
 const USERS = (rows: number) => `create table users (id int primary key, first text, last text, full_name text);
   insert into users select n, 'F' || n, 'L' || n from generate_series(1, ${rows}) n;`;
-const FULL_NAME = `{ table: 'users', set: { full_name: "first || ' ' || last" }, chunk: { rows: 100, maxRows: 100 }, pace: { rest: 0 } }`;
+const SMALL = 'chunk: { rows: 100, maxRows: 100 }, pace: { rest: 0 }';
+const FULL_NAME = `{ table: 'users', set: { full_name: "first || ' ' || last" }, ${SMALL} }`;
+const WRONG = `select count(*)::int n from users where full_name is distinct from first || ' ' || last`;
 
 describe('a backfill', () => {
   it('[B1] publishes the estimate, then the exact count, before the first row is written', async () => {
@@ -53,6 +68,336 @@ describe('a backfill', () => {
     expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ name: '02_fill', written: 260 }] });
     expect(it.progress[0]).toMatchObject({ total: 250, exact: false, visited: 0, written: 0 });
     expect(it.progress[1]).toMatchObject({ total: 260, exact: true, visited: 0, written: 0 });
-    expect(await it.sql('select count(*)::int n from users where full_name = first || chr(32) || last')).toEqual([{ n: 260 }]);
+    expect(await it.sql(WRONG)).toEqual([{ n: 0 }]);
+  });
+
+  it('[B2] [B6] goes by chunks of at most the rows given, and tells after each how far it is', async () => {
+    const it = await setup(USERS(250), FULL_NAME);
+    await it.attempt();
+    const { pass, visited, written, total } = it.progress.at(-1)!;
+    expect({ pass, visited, written, total }).toEqual({ pass: 1, visited: 250, written: 250, total: 250 });
+    expect(it.progress.slice(-3).map((p) => p.visited)).toEqual([100, 200, 250]);
+    expect(it.progress.slice(-3).every((p) => p.rowsPerSecond > 0)).toBe(true);
+  });
+
+  it('[B3] [B8] keeps the chunks before the one that fails, says where it was, and goes on there once the row is mended', async () => {
+    const it = await setup(`${USERS(250)} alter table users add check (full_name <> 'F150 L150');`, FULL_NAME);
+    const result = await it.attempt();
+    expect(result).toMatchObject({ outcome: 'failed', code: 'FLT_CHECK_VIOLATION', partial: true });
+    expect(result.message).toContain('100 of 250 rows');
+    expect(await it.sql('select count(full_name)::int n, max(id) filter (where full_name is not null) last from users')).toEqual([
+      { n: 100, last: 100 },
+    ]);
+    await it.sql(`update users set last = 'mended' where id = 150`);
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 250 }] });
+    expect(await it.sql(WRONG)).toEqual([{ n: 0 }]);
+  });
+
+  it('[B4] gives each row to transform, and writes values of every kind as it answers them', async () => {
+    const it = await setup(
+      `create table things (id uuid primary key, raw text, doc jsonb, tags text[], at timestamptz, bytes bytea, n numeric(10,2), big int8, flag bool);
+       insert into things (id, raw) select gen_random_uuid(), 'it''s "\\' || n from generate_series(1, 250) n;`,
+      `{ table: 'things', columns: ['raw'], where: 'doc is null', ${SMALL}, transform: ({ raw }) => ({
+         doc: { said: raw, list: [1, null, { deep: true }] }, tags: [raw, null, 'a,b{}'], at: new Date(86400000), bytes: Buffer.from(raw), n: 12.345, big: 9007199254740993n, flag: true }) }`,
+    );
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 250 }] });
+    const right = `doc->>'said' = raw and doc->'list'->2->>'deep' = 'true' and tags = array[raw, null, 'a,b{}'] and at = '1970-01-02Z' and bytes = convert_to(raw, 'UTF8') and n = 12.35 and big = 9007199254740993 and flag`;
+    expect(await it.sql(`select count(*)::int n from things where ${right}`)).toEqual([{ n: 250 }]);
+  });
+
+  it('[B4] passes over rows that transform answers nothing for, and comes to an end', async () => {
+    const it = await setup(
+      USERS(250),
+      `{ table: 'users', where: 'full_name is null', ${SMALL}, transform: ({ id, first }) => id % 2 ? { full_name: first } : undefined }`,
+    );
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 125 }] });
+  });
+
+  it('[B4] says nothing of the row when transform throws, and keeps what was done', async () => {
+    const it = await setup(
+      USERS(250),
+      `{ table: 'users', where: 'full_name is null', ${SMALL}, transform: ({ id, first }) => { if (id === 150) throw new TypeError('bad ' + first); return { full_name: first }; } }`,
+    );
+    const result = await it.attempt();
+    expect(result).toMatchObject({ outcome: 'failed', code: 'FLT_MIGRATION_FAILED' });
+    expect(result.message).toContain('transform threw TypeError');
+    expect(result.message).not.toContain('F150');
+    expect(await it.sql('select count(full_name)::int n from users')).toEqual([{ n: 100 }]);
+  });
+
+  it('[B5] puts a row for each row into another table, and no second one when a chunk comes again', async () => {
+    const it = await setup(
+      `${USERS(250)} create table profiles (user_id int primary key, name text not null);`,
+      `{ table: 'users', into: { table: 'profiles', key: 'user_id' }, set: { name: "first || '!'" }, ${SMALL} }`,
+    );
+    await it.chunks(1);
+    await it.sql(`delete from flotilla_step where key = 'cursor'`);
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied' });
+    expect(await it.sql(`select count(*)::int n, count(*) filter (where name = 'F' || user_id || '!')::int ok from profiles`)).toEqual([
+      { n: 250, ok: 250 },
+    ]);
+  });
+
+  it('[B7] rests after each chunk for a share of the time that it took', async () => {
+    const it = await setup(
+      USERS(30),
+      `{ table: 'users', set: { full_name: 'slow(first)' }, chunk: { rows: 10, maxRows: 10, targetMs: 60000 }, pace: { rest: 3 } }`,
+    );
+    await it.sql(`create function slow(text) returns text language sql volatile as $$ select $1 from pg_sleep(0.01) $$`);
+    const at: number[] = [];
+    await it.attempt({ onBackfill: () => at.push(performance.now()) });
+    // Two rests of three times a chunk's hundred milliseconds or more
+    expect(at.at(-1)! - at.at(-3)!).toBeGreaterThan(2 * 4 * 100);
+  });
+
+  it('[B9] is a migration like any other to plain Knex, and leaves alone what it has filled before', async () => {
+    const it = await setup(`${USERS(250)} create table versions as select id, xmin as v from users;`, FULL_NAME);
+    const handle = knex({ client: 'pg', connection: urlOf(it.schema), pool: { min: 0, max: 2 } });
+    try {
+      const options: BackfillOptions = {
+        table: 'users',
+        set: { full_name: `first || ' ' || last` },
+        chunk: { rows: 100, maxRows: 100 },
+        pace: { rest: 0 },
+      };
+      await backfill(options).up(handle);
+      expect(await it.sql(WRONG)).toEqual([{ n: 0 }]);
+      const versions = () => it.sql('select id, xmin::text v from users order by id');
+      const before = await versions();
+      await backfill(options).up(handle);
+      expect(await versions()).toEqual(before);
+    } finally {
+      await handle.destroy();
+    }
+  });
+});
+
+describe('what the usual recipe gets wrong', () => {
+  const COPY = (more = '') => `{ table: 'users', into: { table: 'copies', mirror: true }, set: { name: 'first' }, ${SMALL}${more} }`;
+  const COPIES = 'create table copies (id int primary key, name text);';
+
+  it('[B-gap] rows that come and go while it runs are neither skipped, nor kept, nor doubled', async () => {
+    const it = await setup(`${USERS(1000)} ${COPIES}`, COPY());
+    await it.chunks(4);
+    await it.sql(`delete from users where id between 100 and 399`);
+    await it.sql(
+      `insert into users select n, 'N' || n, '' from generate_series(-99, 0) n; insert into users select n, 'N' || n, '' from generate_series(1001, 1300) n`,
+    );
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied' });
+    const difference = `select count(*)::int n from users u full join copies c using (id) where u.first is distinct from c.name`;
+    expect(await it.sql(difference)).toEqual([{ n: 0 }]);
+    expect(await it.sql('select count(*)::int n from copies')).toEqual([{ n: 1100 }]);
+  });
+
+  it('[B-gap] rows that get another key behind the cursor are caught up with', async () => {
+    const it = await setup(USERS(300), FULL_NAME);
+    await it.chunks(2);
+    await it.sql(`update users set id = -id where id > 250`);
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied' });
+    expect(await it.sql(WRONG)).toEqual([{ n: 0 }]);
+  });
+
+  it('[B-gap] a chunk is a transaction and no savepoint: a handle inside a transaction is refused', async () => {
+    const it = await setup(USERS(10), FULL_NAME, {
+      '01_inside.mjs': `import { backfill } from 'flotilla/migration';
+        export const up = (knex) => backfill({ table: 'users', set: { full_name: 'first' } }).up(knex); export const down = () => {};`,
+    });
+    expect(await it.attempt()).toMatchObject({ outcome: 'failed', code: 'FLT_IN_TRANSACTION' });
+    expect(await it.sql('select count(full_name)::int n from users')).toEqual([{ n: 0 }]);
+  });
+
+  it('[B-gap] a copy does not overwrite what is newer in the other table', async () => {
+    const it = await setup(
+      `${USERS(300)} ${COPIES}
+       create function carry() returns trigger language plpgsql as $$ begin
+         insert into copies values (new.id, new.first) on conflict (id) do update set name = excluded.name; return null; end $$;
+       create trigger carry after insert or update on users for each row execute function carry();`,
+      COPY(),
+    );
+    await it.chunks(1);
+    // Somebody has changed a row of the next chunk and has not committed: the chunk waits for the newest version
+    const session = knex({ client: 'pg', connection: urlOf(it.schema), pool: { min: 1, max: 1 } });
+    const trx = await session.transaction();
+    await trx.raw(`update users set first = 'newest' where id = 150`);
+    const running = it.attempt({ quickTries: 50 });
+    await waiting();
+    await trx.commit();
+    await session.destroy();
+    expect(await running).toMatchObject({ outcome: 'applied' });
+    expect(await it.sql('select name from copies where id = 150')).toEqual([{ name: 'newest' }]);
+  });
+
+  it('[B-gap] transform does not undo a change that is made while it looks at the row', async () => {
+    const it = await setup(
+      USERS(300),
+      `{ table: 'users', where: "full_name is distinct from first", ${SMALL}, transform: ({ first }) => ({ full_name: first }) }`,
+    );
+    await it.chunks(1);
+    const session = knex({ client: 'pg', connection: urlOf(it.schema), pool: { min: 1, max: 1 } });
+    const trx = await session.transaction();
+    await trx.raw(`update users set first = 'newest' where id = 150`);
+    const running = it.attempt({ quickTries: 50 });
+    await waiting();
+    await trx.commit();
+    await session.destroy();
+    expect(await running).toMatchObject({ outcome: 'applied' });
+    expect(await it.sql('select full_name from users where id = 150')).toEqual([{ full_name: 'newest' }]);
+    expect(it.progress.at(-1)!.pass).toBe(2);
+  });
+
+  it('[B-gap] an empty table is done, and no share of nothing', async () => {
+    const it = await setup(USERS(0), FULL_NAME);
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 0 }] });
+    expect(it.progress.at(-1)).toMatchObject({ total: 0, visited: 0, written: 0 });
+  });
+
+  it('[B-gap] it is paused by whoever holds its lock, from psql too, and goes on when that session ends', async () => {
+    const it = await setup(USERS(300), FULL_NAME);
+    const session = knex({ client: 'pg', connection: db.url, pool: { min: 1, max: 1 } });
+    await session.raw(`select pg_advisory_lock(hashtextextended('flotilla backfills', 0))`);
+    const steps: string[] = [];
+    const { seen, tell } = signal();
+    const running = it.attempt({
+      onStep: (step) => {
+        steps.push(step);
+        if (step.includes('waiting')) tell();
+      },
+    });
+    await seen;
+    expect(await it.sql('select count(full_name)::int n from users')).toEqual([{ n: 0 }]);
+    await session.destroy();
+    expect(await running).toMatchObject({ outcome: 'applied' });
+    expect(steps.some((step) => step === '02_fill, waiting: somebody holds the lock that stops all backfills of its database')).toBe(true);
+  });
+
+  it('[B-gap] it waits while the database is busy, and says why', async () => {
+    const it = await setup(USERS(300), `{ table: 'users', set: { full_name: 'first' }, pace: { rest: 0, maxLockWaits: 0 } }`);
+    const session = knex({ client: 'pg', connection: urlOf(it.schema), pool: { min: 2, max: 2 } });
+    await session.raw('create table busy ()');
+    const trx = await session.transaction();
+    await trx.raw('lock table busy');
+    const waiter = session.raw('select from busy').then(() => undefined);
+    await waiting(1000);
+    const { seen, tell } = signal();
+    const running = it.attempt({ onBackfill: ({ waiting: why }) => why === '1 statements wait for locks (at most 0)' && tell() });
+    await seen;
+    expect(await it.sql('select count(full_name)::int n from users')).toEqual([{ n: 0 }]);
+    await trx.commit();
+    await waiter;
+    await session.destroy();
+    expect(await running).toMatchObject({ outcome: 'applied' });
+  });
+
+  it('[B-gap] a value that is another one each time is found out before the table is written twice', async () => {
+    const it = await setup(
+      `${USERS(500)} alter table users add filled_at timestamptz;`,
+      `{ table: 'users', set: { filled_at: 'clock_timestamp()' }, ${SMALL} }`,
+    );
+    expect(await it.attempt()).toMatchObject({ outcome: 'failed', code: 'FLT_BACKFILL_UNSTABLE' });
+  });
+});
+
+/** A statement of this database waits for a lock, for so long. */
+async function waiting(ms = 0): Promise<void> {
+  for (;;) {
+    const rows = await query(
+      db.url,
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and clock_timestamp() - query_start > ${ms} * interval '1 ms'`,
+    );
+    if (rows.length > 0) return;
+  }
+}
+
+/** A promise, and what keeps it. */
+function signal(): { readonly seen: Promise<void>; readonly tell: () => void } {
+  let tell: () => void = () => undefined;
+  const seen = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  return { seen, tell };
+}
+
+describe('keys', () => {
+  const shapes: Record<string, readonly [create: string, fill: string, key?: string]> = {
+    integer: ['id int primary key', 'select n from generate_series(-120, 130) n'],
+    uuid: ['id uuid primary key', 'select md5(n::text)::uuid from generate_series(1, 251) n'],
+    text: ['id text primary key', `select chr(65 + n % 50) || '''"\\é ' || n from generate_series(1, 251) n`],
+    composite: ['a int, b text, primary key (b, a)', `select n % 7, 'k' || n from generate_series(1, 251) n`],
+    timestamp: [
+      'at timestamptz primary key',
+      `select '2020-01-01'::timestamptz + n * interval '1.000001 s' from generate_series(1, 251) n`,
+    ],
+    'unique, not null': ['a int not null unique, b int', 'select n from generate_series(1, 251) n', `key: 'a',`],
+    enum: [`id mood primary key`, `select unnest(enum_range(null::mood))`],
+  };
+  it.each(Object.entries(shapes))('[B2] of the kind %s are paged by', async (_, [create, fill, key = '']) => {
+    const it = await setup(
+      `create type mood as enum (${Array.from({ length: 251 }, (_, n) => `'m${(n * 37) % 251}'`).join(', ')}); create table "Odd ""table" (${create}, done int not null default 0); insert into "Odd ""table" ${fill};`,
+      `{ table: 'Odd "table', ${key} set: { done: 'done + 1' }, where: 'done = 0', ${SMALL} }`,
+    );
+    await it.chunks(1);
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 251 }] });
+    expect(await it.sql('select done, count(*)::int n from "Odd ""table" group by 1')).toEqual([{ done: 1, n: 251 }]);
+  });
+
+  it.each([
+    ['a table without one', 'create table users (id int);', '', /has no primary key/],
+    [
+      'columns that may be null',
+      'create table users (id int primary key, k int unique);',
+      `key: 'k',`,
+      /no unique index of "users" holds exactly "k"/,
+    ],
+    [
+      'a unique index with a condition',
+      'create table users (id int primary key, k int not null); create unique index on users (k) where k > 0;',
+      `key: 'k',`,
+      /without a condition/,
+    ],
+  ])('[B2] are refused where rows could get lost: %s', async (_, create, key, message) => {
+    const it = await setup(`${create} alter table users add full_name text;`, `{ table: 'users', ${key} set: { full_name: "'x'" } }`);
+    const result = await it.attempt();
+    expect(result).toMatchObject({ outcome: 'failed', code: 'FLT_BACKFILL_KEY' });
+    expect(result.message).toMatch(message);
+  });
+});
+
+describe('mistakes in a backfill', () => {
+  it('are told all at once, before anything runs', () => {
+    expect(() =>
+      backfill({ table: '', set: {}, transform: () => undefined, chunk: { rows: 0, maxRows: 50_000 }, typo: 1 } as never),
+    ).toThrow(
+      /there is no field "typo"; table is the name of a table; it has either set or transform; set has SQL for at least one column; transform wants where.*; chunk\.rows.*; a chunk has at most 20000 rows/s,
+    );
+  });
+
+  it('name the columns that a tenant does not have', async () => {
+    const it = await setup(USERS(3), `{ table: 'users', set: { nick: "'x'", title: "'y'" } }`);
+    const result = await it.attempt();
+    expect(result).toMatchObject({ outcome: 'failed', code: 'FLT_BACKFILL_INVALID' });
+    expect(result.message).toContain('"users" has no column "nick"; "users" has no column "title"');
+  });
+
+  it('that would end the chunk by themselves are not sent', async () => {
+    const it = await setup(
+      USERS(3),
+      `{ table: 'users', where: "false); commit; delete from users where (true", set: { full_name: 'first' } }`,
+    );
+    expect(await it.attempt()).toMatchObject({ outcome: 'failed', code: 'FLT_STRAY_TRANSACTION' });
+    expect(await it.sql('select count(*)::int n from users')).toEqual([{ n: 3 }]);
+    expect(await it.sql('select count(full_name)::int n from users')).toEqual([{ n: 0 }]);
+  });
+
+  it('that reach into another tenant are rolled back', async () => {
+    const it = await setup(USERS(3), `{ table: 'users', set: { full_name: "grab(first)" } }`);
+    await query(
+      db.url,
+      `create schema other_${it.schema}; create table other_${it.schema}.loot (x text); create table other_${it.schema}.knex_migrations ();`,
+    );
+    await it.sql(
+      `create function grab(text) returns text language sql volatile as $$ insert into other_${it.schema}.loot values ($1) returning x $$`,
+    );
+    expect(await it.attempt()).toMatchObject({ outcome: 'failed', code: 'FLT_TENANT_ESCAPE' });
+    expect(await query(db.url, `select count(*)::int n from other_${it.schema}.loot`)).toEqual([{ n: 0 }]);
   });
 });
