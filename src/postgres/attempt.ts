@@ -54,6 +54,8 @@ export interface Attempt {
   at: string;
   /** Migrations and directions that have touched nothing suspicious in any tenant so far. Shared by all attempts of the runner. */
   readonly plain: Set<string>;
+  /** Transactions of a backfill that was taken back half-way: what they wrote is ours, not the application's. */
+  readonly discarded: string[];
   /** What a person should know of a migration that went well. */
   readonly notes: string[];
 }

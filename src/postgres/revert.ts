@@ -55,7 +55,9 @@ export async function revert(
         `${tenant.id}: ${migration.name} is not reverted: the tenant was restored from a dump or copied since, and which rows are younger can no longer be told.`,
         { tenant: tenant.id, migration: migration.name },
       );
-    const written = delta ? await writtenSince(session.client, tenantSchema(tenant), delta, effect) : [];
+    // What a backfill of ours has put into a column that we added is no reason to keep the column
+    const ours = [...state.rows.flatMap((row) => row.ours), ...attempt.discarded];
+    const written = delta ? await writtenSince(session.client, tenantSchema(tenant), delta, { ...effect, ours }) : [];
     if (written.length)
       throw new FlotillaError(
         'FLT_REVERT_REMOVES_DATA',

@@ -25,6 +25,7 @@ import { escaped } from './escaped.js';
 import { endHolder } from './holder.js';
 import { checksumOf, createBookkeeping, effectOf, type HalfWay, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
 import { bumpFence, closeTransaction, committedRow, flushCounters, openTransaction } from './messages.js';
+import { discardBackfill } from './outside/backfill.js';
 import { leaveOutside, openOutside, runOutside, StoppedHalfWay } from './outside/migration.js';
 import { queryEach } from './query-each.js';
 import { pauseFor } from './retry.js';
@@ -71,6 +72,7 @@ export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner
         inHand: '',
         at: '',
         plain,
+        discarded: [],
         notes: [],
       };
       const result = await tryUntilSettled(attempt, runs);
@@ -217,6 +219,10 @@ async function takeBack(attempt: Attempt, session: TenantSession, runs: Migratio
     const state = await open(attempt, session);
     const ours = migrations.filter((migration) => effectOf(state, migration.name)?.rollout === takesBack);
     const half = halfWay(state, 'up', migrations);
+    if (half && attempt.files.get(half.migration)?.declares?.backfill) {
+      await discardBackfill(attempt, session, half.migration);
+      continue;
+    }
     if (half)
       throw new FlotillaError(
         'FLT_PARTIAL',

@@ -108,3 +108,21 @@ export async function runChunks(
     backfill,
   );
 }
+
+/**
+ * Ends the open transaction, and a backfill that stopped half-way with it: it would begin anew. What it has written stays until the migration
+ * that made room for it is taken back.
+ */
+export async function discardBackfill(attempt: Attempt, { client }: TenantSession, migration: string): Promise<void> {
+  const { tenant, names } = sessionSettings(attempt);
+  const { step } = bookkeeping(tenant, names);
+  const { rows } = await client.query<{ xid: string }>(
+    `select xid::xid::text as xid from ${step} where migration = $1 and key = '${CHUNK}'`,
+    [migration],
+  );
+  attempt.discarded.push(...rows.map(({ xid }) => xid));
+  await client.query(`delete from ${step} where migration = ${literal(migration)}; commit`);
+  attempt.notes.push(
+    `${migration}: its backfill had stopped half-way and begins anew another time; what it has written stays where its column stays`,
+  );
+}

@@ -317,6 +317,39 @@ function signal(): { readonly seen: Promise<void>; readonly tell: () => void } {
   return { seen, tell };
 }
 
+describe('the way back from a backfill', () => {
+  const EXPAND = {
+    '01_expand.mjs': `export const up = (knex) => knex.raw('alter table users add nick text'); export const down = (knex) => knex.raw('alter table users drop nick');`,
+  };
+  const NICK = `{ table: 'users', set: { nick: 'first' }, ${SMALL} }`;
+  const back = (it: Awaited<ReturnType<typeof setup>>) => it.fixture.attempt(it.tenant, 'down');
+  const columns = (it: Awaited<ReturnType<typeof setup>>) =>
+    it.sql(`select attname from pg_attribute where attrelid = 'users'::regclass and attname = 'nick'`);
+
+  it("takes the column back that it has filled: what it wrote is not the application's", async () => {
+    const it = await setup(USERS(250), NICK, EXPAND);
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied' });
+    expect(await back(it)).toMatchObject({ outcome: 'rolledBack', runs: [{ name: '02_fill' }, { name: '01_expand' }] });
+    expect(await columns(it)).toEqual([]);
+  });
+
+  it('refuses once the application has written into the column', async () => {
+    const it = await setup(USERS(250), NICK, EXPAND);
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied' });
+    await it.sql(`update users set nick = 'Effi' where id = 7`);
+    expect(await back(it)).toMatchObject({ outcome: 'rollbackFailed', code: 'FLT_REVERT_REMOVES_DATA' });
+  });
+
+  it('forgets where it stood when it had stopped half-way, and begins anew the next time', async () => {
+    const it = await setup(USERS(250), NICK, EXPAND);
+    await it.chunks(1);
+    expect(await back(it)).toMatchObject({ outcome: 'rolledBack', runs: [{ name: '01_expand' }] });
+    expect(await columns(it)).toEqual([]);
+    expect(await it.attempt({ rolloutId: 'r-2' })).toMatchObject({ outcome: 'applied', runs: [{}, { written: 250 }] });
+    expect(await it.sql('select count(nick)::int n from users')).toEqual([{ n: 250 }]);
+  });
+});
+
 describe('keys', () => {
   const shapes: Record<string, readonly [create: string, fill: string, key?: string]> = {
     integer: ['id int primary key', 'select n from generate_series(-120, 130) n'],
