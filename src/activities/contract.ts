@@ -4,6 +4,7 @@
  */
 
 import type { Ask, AuditEvent } from '../domain/asks.js';
+import type { FleetBackfill } from '../domain/backfill/fleet-progress.js';
 import type { GatePhase, GateState } from '../domain/gates.js';
 import type { ListResult } from '../domain/outcome.js';
 import type { EditedSource, Finding, GateOff, PlanSummary, RolloutPlan } from '../domain/plan.js';
@@ -214,6 +215,8 @@ export interface Activities {
   freezeSweep(input: SweepInput): Promise<SweepFound>;
   /** C. Tells the webhooks of the config. Tried a few times; an address that stays silent is written to the audit trail. */
   notify(input: { readonly fleet: string; readonly rolloutId: string; readonly notice: Notice }): Promise<void>;
+  /** C. How far the backfills of a rollout, or of one of its waves, have come. */
+  readBackfills(input: { readonly rolloutId: string; readonly wave?: number }): Promise<readonly FleetBackfill[]>;
   /** T. Heartbeats every second; finishes the tenant in hand on cancel, shutdown and pause. Writes each outcome to the control database. */
   migrateTenants(input: MigrateTenantsInput): Promise<ListResult>;
   /** T. Returns when the host answers again to one of the tenants; heartbeats; cancellable. */

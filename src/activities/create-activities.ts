@@ -2,6 +2,7 @@
 
 import { createAnswerAdmin } from './admin/answer-admin.js';
 import { createAwaitHost } from './await-host.js';
+import { createReadBackfills } from './backfill-progress.js';
 import { createCancelBackends } from './cancel-backends.js';
 import { createCheckHosts } from './check-hosts.js';
 import type { Activities } from './contract.js';
@@ -61,6 +62,7 @@ export function createControlActivities(deps: ActivityDeps): ControlActivities {
     substituteCanaries: translated(createSubstituteCanaries(deps)),
     freezeSweep: translated(createFreezeSweep(deps)),
     notify: translated(createNotify(deps)),
+    readBackfills: translated(createReadBackfills(deps)),
     judgeRollback: translated(createJudgeRollback(deps)),
     scopeRollback: translated(createScopeRollback(deps), impatient),
     parkTenants: translated(createParkTenants(deps)),

@@ -157,6 +157,7 @@ async function plannedMigrations(
         ...(accepted.length ? { accepted } : {}),
         closure,
         transactional,
+        ...(file.declares?.backfill ? { backfill: true as const } : {}),
         reversible: reversible(file),
         appliedBefore: applied,
       },

@@ -11,6 +11,7 @@ import { HOST_CONCURRENCY } from '../domain/wave-plan.js';
 import { lookAt, windowsOf } from '../domain/windows.js';
 import type { AttemptInput, AttemptResult, Delta } from '../postgres/contract.js';
 import { applicationName } from './application-name.js';
+import { keepProgress } from './backfill-progress.js';
 import { buildOf } from './build.js';
 import type { Activities, MigrateTenantsInput } from './contract.js';
 import type { ActivityDeps } from './deps.js';
@@ -32,7 +33,7 @@ interface InHand {
 
 /**
  * Works through a list of tenants of one host, one at a time. Hands back what it did not reach: after its time box, at the first failure,
- * when the host falls silent, when this worker's files are not the plan's, on cancellation and on shutdown. Always finishes the tenant in
+ * in the middle of a long backfill when others of the list wait, when the host falls silent, when this worker's files are not the plan's, on cancellation and on shutdown. Always finishes the tenant in
  * hand. Safe to repeat: what is applied already answers `applied`.
  */
 export const createMigrateTenants =
@@ -110,12 +111,17 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
       tellApart(planned, { elsewhere: OUTSIDE_WINDOW });
       continue;
     }
+    const progress = keepProgress(deps, input, tenant.id);
+    const othersWait = next + 1 < tenants.length;
     const tried = await attempt(deps, input, plan, tenant, deltas, {
       onStep: (step) => {
         inHand.step = step;
       },
+      onBackfill: (it) => progress.heard(it),
       stop,
+      cut: () => stop() || (othersWait && performance.now() - started > input.timeBoxMs),
     });
+    await progress.end(tried.runs.filter(({ written }) => written !== undefined).map(({ name }) => name));
     const result = await cancelledByUs(tried, stop);
     await learnDeltas(deps, input, tenant, result);
     if (result.hostDown) {
@@ -191,7 +197,7 @@ async function attempt(
   { policy, migrations, rollbackOf }: PlanSummary,
   tenant: TenantRef,
   deltas: ReadonlyMap<string, Delta>,
-  hooks: Required<Pick<AttemptInput, 'onStep' | 'stop'>>,
+  hooks: Required<Pick<AttemptInput, 'onStep' | 'onBackfill' | 'stop' | 'cut'>>,
 ): Promise<AttemptResult> {
   const lost = Context.current().info.attempt > 1;
   const name = applicationName(input.rolloutId, tenant.id);

@@ -116,6 +116,34 @@ const reason = z.object({
   cell: z.string().optional(),
 });
 
+/** One tenant's, or all of them together. */
+const filled = {
+  rows: z.number().nullable().describe('to pass over; null: not known yet'),
+  exact: z.boolean().describe("false: the statistics' estimate"),
+  visited: z.number(),
+  written: z.number(),
+  share: z.number().min(0).max(1).nullable(),
+  rowsPerSecond: z.number().min(0),
+  etaMs: z.number().nullable(),
+};
+const backfill = z.object({
+  migration: z.string(),
+  tenants: count.describe('that have begun'),
+  done: count,
+  ...filled,
+  running: z
+    .array(
+      z.object({
+        tenant: z.string(),
+        host: z.string(),
+        pass: count.describe('above 1: catching up'),
+        ...filled,
+        waiting: z.string().nullable(),
+      }),
+    )
+    .describe('at most 10, those with the most left first'),
+});
+
 const rolloutPart = {
   state: rolloutState.nullable().describe('null: there is no rollout'),
   open: z.boolean(),
@@ -180,6 +208,7 @@ const rolloutPart = {
     .object({ maxConcurrency: count.optional(), perHost: count.optional() })
     .optional()
     .describe('what an operator has set with `speed`'),
+  backfills: z.array(backfill).optional().describe('how far the backfills of the open wave have come, in the tenants that have begun'),
   sweeps: count.optional().describe('looks so far for tenants that came or changed meanwhile'),
   url: z.string().nullable().describe('in the Temporal UI'),
   terminated: z.boolean().optional().describe('ended by Terminate in Temporal'),

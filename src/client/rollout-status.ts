@@ -1,5 +1,6 @@
 /** Where a rollout stands, in one shape wherever it was read: from the workflow, from its result, or from the control database. */
 
+import type { FleetBackfill } from '../domain/backfill/fleet-progress.js';
 import { ERROR_CODES, isErrorCode } from '../domain/error-codes.js';
 import { type FailureGroup, isFinal, type RolloutProgress, type RolloutState, type WaveProgress } from '../domain/rollout/contract.js';
 import { countTotals, noTotals, TENANT_STATES, type Totals } from '../domain/tenant.js';
@@ -21,6 +22,8 @@ export interface RolloutStatus extends Omit<RolloutProgress, 'failures' | 'reaso
   readonly next: readonly NextCommand[];
   /** Where this was read; `temporal` = nobody answered and the counts are unknown. */
   readonly source: 'workflow' | 'result' | 'control' | 'temporal';
+  /** How far the backfills of the open wave have come. */
+  readonly backfills?: readonly FleetBackfill[];
   /** Ended by Terminate in Temporal, not by itself. */
   readonly terminated?: boolean;
 }

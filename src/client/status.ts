@@ -1,6 +1,8 @@
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, TerminatedFailure } from '@temporalio/common';
+import type { FleetBackfill } from '../domain/backfill/fleet-progress.js';
 import { FlotillaError } from '../domain/errors.js';
+import { workflowIds } from '../domain/ids.js';
 import {
   isFinal,
   ROLLOUT_STATES,
@@ -43,20 +45,27 @@ async function openStatus(context: ClientContext, run: RolloutRun): Promise<Roll
   if (!progress) return unansweredStatus(context, run, url);
   const descriptions = [run.description];
   let live: WaveProgress | undefined;
+  let backfills: readonly FleetBackfill[] | undefined;
   if (progress.openWave) {
     const wave: WorkflowHandle = context.temporal.workflow.getHandle(progress.openWave.workflowId);
     // The wave may just have ended or continued as new: then the rollout's own figures do.
-    const [figures, description] = await Promise.all([
+    const watch = context.temporal.workflow.getHandle(workflowIds.backfill(progress.openWave.workflowId));
+    const [figures, description, filled] = await Promise.all([
       queryWithin<WaveProgress>(context, wave, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined),
       wave.describe().catch(() => undefined),
+      progress.openWave.backfills
+        ? queryWithin<readonly FleetBackfill[]>(context, watch, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined)
+        : undefined,
     ]);
     live = figures;
+    backfills = filled;
     if (description) descriptions.push(description);
   }
   const nowMs = Date.now();
   const unserved = waitingForWorkers(context, descriptions, nowMs);
   const now = withOpenWave(progress, live);
-  return toStatus({ ...now, reasons: [...unserved, ...now.reasons] }, { source: 'workflow', url, nowMs });
+  const at = toStatus({ ...now, reasons: [...unserved, ...now.reasons] }, { source: 'workflow', url, nowMs });
+  return backfills?.length ? { ...at, backfills } : at;
 }
 
 function unansweredStatus(context: ClientContext, run: RolloutRun, url: string | null): RolloutStatus {

@@ -1,5 +1,6 @@
 /** Results of the client as `--json` documents. Types come from the schemas; nothing is checked here at run time. */
 
+import { type FleetBackfill, fleetEtaMs, fleetShareDone, tenantEtaMs, tenantShareDone } from '../domain/backfill/fleet-progress.js';
 import { explain } from '../domain/explain.js';
 import type { Finding, PlanSummary } from '../domain/plan.js';
 import type { Reason } from '../domain/rollout/contract.js';
@@ -109,6 +110,7 @@ export function rolloutBody(at: RolloutStatus, plan?: PlanSummary): RolloutBody 
           },
         }
       : {}),
+    ...(at.backfills ? { backfills: at.backfills.map(backfillBody) } : {}),
     ...(at.speed ? { speed: at.speed } : {}),
     ...(at.sweeps > 0 ? { sweeps: at.sweeps } : {}),
     url: at.url,
@@ -117,6 +119,32 @@ export function rolloutBody(at: RolloutStatus, plan?: PlanSummary): RolloutBody 
     next: [...at.next],
   };
 }
+
+const backfillBody = (it: FleetBackfill): NonNullable<RolloutBody['backfills']>[number] => ({
+  migration: it.migration,
+  tenants: it.tenants,
+  done: it.done,
+  rows: it.total,
+  exact: it.exact,
+  visited: it.visited,
+  written: it.written,
+  share: fleetShareDone(it),
+  rowsPerSecond: it.rowsPerSecond,
+  etaMs: fleetEtaMs(it) ?? null,
+  running: it.running.map((row) => ({
+    tenant: row.tenant,
+    host: row.host,
+    pass: row.pass,
+    rows: row.total,
+    exact: row.exact,
+    visited: row.visited,
+    written: row.written,
+    share: tenantShareDone(row) ?? null,
+    rowsPerSecond: row.rowsPerSecond,
+    etaMs: tenantEtaMs(row) ?? null,
+    waiting: row.waiting,
+  })),
+});
 
 const toReason = ({ kind, text, clears, sinceMs, untilMs, host, cell }: Reason): RolloutBody['reasons'][number] => ({
   kind,

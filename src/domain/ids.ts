@@ -5,6 +5,8 @@ export const workflowIds = {
   plan: (fleet: string, planId: string) => `flotilla/${fleet}/plan/${planId}`,
   wave: (fleet: string, rolloutId: string, index: number, name: string) => `flotilla/${fleet}/${rolloutId}/w${index}-${name}`,
   waveDown: (fleet: string, rolloutId: string, index: number, name: string) => `flotilla/${fleet}/${rolloutId}/w${index}-${name}-down`,
+  /** Of a wave's workflow. */
+  backfill: (waveId: string) => `${waveId}/backfill`,
   tenant: (fleet: string, tenantId: string) => `flotilla/${fleet}/tenant/${tenantId}`,
   admin: (fleet: string, requestId: string) => `flotilla/${fleet}/admin/${requestId}`,
 } as const;

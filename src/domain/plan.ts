@@ -22,6 +22,8 @@ export interface PlannedMigration {
   readonly closure: string;
   /** false: `config.transaction = false`, runs outside a transaction. */
   readonly transactional: boolean;
+  /** It declares a backfill. */
+  readonly backfill?: true;
   readonly reversible: Reversible;
 }
 

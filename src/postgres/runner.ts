@@ -275,8 +275,10 @@ function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'aga
   });
   const who = input.tenant.id;
 
-  if (error instanceof NotNow)
-    return last || error.code === 'FLT_BACKFILL_CUT' || input.stop?.() ? deferred(error.code, `${who}: ${error.what}.`) : 'again';
+  // A backfill that is half done is nothing broken: it goes on, or is given up, as it stands
+  if (error instanceof NotNow && error.code === 'FLT_BACKFILL_CUT')
+    return { outcome: 'deferred', code: error.code, message: `${who}: ${error.what}.` };
+  if (error instanceof NotNow) return last || input.stop?.() ? deferred(error.code, `${who}: ${error.what}.`) : 'again';
   if (error instanceof CommitUnknown) return 'again';
   if (error instanceof FlotillaError) {
     if (error.details.tenant === undefined && OF_THE_HOST.includes(error.code)) return hostDown(error.code, error.message);

@@ -1,6 +1,7 @@
 /** What operators read in the Temporal UI: current details as a small Markdown table, and search attributes. */
 
 import { upsertSearchAttributes } from '@temporalio/workflow';
+import { type FleetBackfill, fleetText, tenantText } from '../domain/backfill/fleet-progress.js';
 import { explain } from '../domain/explain.js';
 import type { RolloutProgress, WaveProgress } from '../domain/rollout/contract.js';
 import { TENANT_STATES, type Totals } from '../domain/tenant.js';
@@ -42,4 +43,19 @@ export function showWave(progress: WaveProgress): string {
     ...progress.silentHosts.map((host) => `- ${cell(host.host)} does not answer (${host.code})`),
     ...progress.failures.map((f) => `- \`${f.code}\` ${f.count}: ${cell(f.tenants.join(', '))}`),
   ].join('\n\n');
+}
+
+export function showBackfills(backfills: readonly FleetBackfill[]): string {
+  if (backfills.length === 0) return 'No tenant has begun a backfill yet.';
+  return backfills
+    .map((it) =>
+      [
+        `### ${cell(it.migration)}`,
+        '',
+        fleetText(it),
+        ...(it.running.length ? ['', '| tenant | host | how far |', '|---|---|---|'] : []),
+        ...it.running.map((row) => `| ${cell(row.tenant)} | ${cell(row.host)} | ${cell(tenantText(row))} |`),
+      ].join('\n'),
+    )
+    .join('\n\n');
 }

@@ -1,6 +1,7 @@
 /** Signals, updates and queries as Temporal wants them defined, made from the names in `messages.ts`. Descriptions are operator help. */
 
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { FleetBackfill } from '../domain/backfill/fleet-progress.js';
 import type { Reason, RolloutProgress, WaveProgress } from '../domain/rollout/contract.js';
 import type { Steer, WaveNews } from '../domain/wave/contract.js';
 import {
@@ -49,6 +50,7 @@ export const progressQuery = defineQuery<RolloutProgress>(QUERIES.progress);
 export const explainQuery = defineQuery<readonly Reason[]>(QUERIES.explain);
 
 export const steerSignal = defineSignal<[Steer]>(STEER_SIGNAL);
+export const backfillProgressQuery = defineQuery<readonly FleetBackfill[]>(QUERIES.progress);
 export const waveProgressQuery = defineQuery<WaveProgress>(QUERIES.progress);
 
 export const parkedSignal = defineSignal<[TenantInput]>(PARKED_SIGNAL);

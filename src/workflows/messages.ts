@@ -12,6 +12,7 @@ export const WORKFLOWS = {
   plan: 'planWorkflow',
   rollout: 'rolloutWorkflow',
   wave: 'waveWorkflow',
+  backfill: 'backfillWorkflow',
   tenant: 'tenantWorkflow',
   admin: 'adminWorkflow',
 } as const;
@@ -51,6 +52,14 @@ export interface TenantAnswer {
 }
 
 // ── Inputs and results ────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface BackfillInput {
+  readonly rolloutId: string;
+  readonly wave: number;
+  readonly taskQueue: string;
+  /** So often the runs before this one have looked. @defaultValue 0 */
+  readonly looks?: number;
+}
 
 export interface PlanInput {
   readonly fleet: string;

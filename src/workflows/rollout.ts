@@ -119,6 +119,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
   async function runUp(wave: WaveRecord): Promise<void> {
     book.lookAt('during');
     const result = await run(wave, 'up', wave.plan, {
+      ...(book.fills() ? { backfills: true } : {}),
       skip: book.skipped,
       skipHosts: book.skippedHosts,
       pinned: [...book.pinned.keys()],
@@ -166,7 +167,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     wave: WaveRecord,
     direction: 'up' | 'down',
     plan: PlannedWave,
-    more: Pick<WaveInput, 'carry' | 'skip' | 'skipHosts' | 'pinned' | 'without' | 'unsettled' | 'to'>,
+    more: Pick<WaveInput, 'carry' | 'skip' | 'skipHosts' | 'pinned' | 'without' | 'unsettled' | 'to' | 'backfills'>,
   ): Promise<WaveResult | undefined> {
     const { index, name } = wave.plan;
     const workflowId = (direction === 'up' ? workflowIds.wave : workflowIds.waveDown)(input.fleet, input.rolloutId, index, name);

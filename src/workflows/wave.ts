@@ -24,6 +24,7 @@ import { room } from '../domain/wave/failure-budget.js';
 import { type HostState, listSize, takesList } from '../domain/wave/host.js';
 import { newsOf, noNews } from '../domain/wave/news.js';
 import { controlActivities, listActivities, verifyActivities, watchActivities } from './activity-options.js';
+import { watchBackfills } from './backfill-watch.js';
 import { isCancelled } from './cancelled.js';
 import { showWave } from './details.js';
 import { steerSignal, waveNewsSignal, waveProgressQuery } from './handlers.js';
@@ -87,8 +88,10 @@ export async function waveWorkflow(input: WaveInput): Promise<WaveResult> {
 
   async function run(): Promise<WaveResult> {
     guard(keepDeadlines());
+    const endWatch = input.backfills ? await watchBackfills(input) : undefined;
     await dispatchAll();
     over = true;
+    await endWatch?.();
     if (draining)
       return continueAsNew<typeof waveWorkflow>({
         ...input,

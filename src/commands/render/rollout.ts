@@ -1,6 +1,7 @@
 /** Where a rollout stands, on one screen: names before numbers, the reason beside the state, the next command to type. */
 
 import type { RolloutStatus } from '../../client/rollout-status.js';
+import { fleetShareDone, fleetText, tenantText } from '../../domain/backfill/fleet-progress.js';
 import { explain } from '../../domain/explain.js';
 import { isFinal, type WaveProgress } from '../../domain/rollout/contract.js';
 import { countTotals, TENANT_STATES, type Totals, unresolved } from '../../domain/tenant.js';
@@ -46,6 +47,8 @@ export function renderRollout(at: RolloutStatus, style: Style): string {
   ];
   if (at.waves.length && (at.open || at.waves.length > 1)) parts.push(renderWaves(at.waves, style));
   if (at.reasons.length) parts.push(renderReasons(at, style));
+  const filling = renderBackfills(at, style);
+  if (filling) parts.push(filling);
   const control = renderControl(at, style);
   if (control) parts.push(control);
   const rollback = renderRollback(at, style);
@@ -142,6 +145,16 @@ function renderReasons(at: RolloutStatus, { width, colors }: Style): string {
     return `  ${reason.kind.padEnd(10)} ${wrap(`${reason.text}${clears}`, width - 13, ' '.repeat(13))}`;
   });
   return [colors.bold('WHY'), ...rows].join('\n');
+}
+
+/** A bar for each backfill, and a line for the tenants that have the most left. */
+function renderBackfills({ backfills = [] }: RolloutStatus, { width, colors }: Style): string | undefined {
+  if (backfills.length === 0) return undefined;
+  const lines = backfills.flatMap((it) => [
+    clip(`  ${it.migration}  ${drawBar(fleetShareDone(it), 1)}  ${fleetText(it)}`, width),
+    ...it.running.slice(0, 5).map((row) => colors.dim(clip(`    ${row.tenant}  ${tenantText(row)}`, width))),
+  ]);
+  return [colors.bold('BACKFILLS'), ...lines].join('\n');
 }
 
 /** Gates that do not simply pass, and what an operator has set: what a person looks for when it goes slower than planned. */

@@ -233,6 +233,11 @@ export class RolloutBook {
     return this.pauses.size > 0 || this.freeze !== undefined;
   }
 
+  /** The plan holds a backfill. */
+  fills(): boolean {
+    return this.plan?.summary.migrations.some(({ backfill }) => backfill) ?? false;
+  }
+
   nextWave(): WaveRecord | undefined {
     return this.waves.find((wave) => wave.state !== 'done' && wave.state !== 'skipped');
   }

@@ -114,7 +114,11 @@ export interface RolloutProgress {
   readonly totals: Totals;
   readonly waves: readonly WaveProgress[];
   /** The wave that runs now; ask its own `progress` query for live figures. */
-  readonly openWave?: { readonly index: number; readonly workflowId: string };
+  readonly openWave?: {
+    readonly index: number;
+    readonly workflowId: string /** Its backfills have a workflow of their own, which answers `progress`. */;
+    readonly backfills?: true;
+  };
   readonly failures: readonly FailureGroup[];
   readonly failuresTotal: number;
   readonly startedAtMs: number;

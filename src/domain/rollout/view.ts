@@ -82,7 +82,9 @@ export function progressOf(book: RolloutBook): RolloutProgress {
     reasons: reasonsOf(book),
     totals: book.totals(),
     waves: book.waves.map((wave) => viewOf(book, wave)),
-    ...(book.open ? { openWave: book.open } : {}),
+    ...(book.open
+      ? { openWave: { ...book.open, ...(book.open.direction === 'up' && book.fills() ? { backfills: true as const } : {}) } }
+      : {}),
     failures: mergeGroups(book.waves.flatMap((wave) => wave.carry?.failures ?? [])),
     failuresTotal: book.waves.reduce((n, wave) => n + (wave.carry?.failuresTotal ?? 0), 0),
     startedAtMs: book.startedAtMs,

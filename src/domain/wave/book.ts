@@ -306,7 +306,9 @@ export class WaveBook {
   #defer(host: HostState, item: WaveItem, exception: TenantException, nowMs: number, random: () => number): void {
     if (COSTS_NO_TRY.includes(exception.code ?? '')) {
       const left = exception.partial ? { left: exception.message ?? '' } : {};
-      host.queue.push({ ...item, ...left, again: true, dueMs: nowMs + NOT_AT_ONCE_MS });
+      // A long backfill keeps nobody else waiting a second time
+      const alone = exception.code === 'FLT_BACKFILL_CUT' ? { alone: true } : {};
+      host.queue.push({ ...item, ...left, ...alone, again: true, dueMs: nowMs + NOT_AT_ONCE_MS });
       return;
     }
     const deferrals = item.deferrals + 1;

@@ -105,6 +105,8 @@ export interface WaveInput {
   /** down: this migration stays, with all before it. */
   readonly to?: string;
   readonly force: boolean;
+  /** up: the plan holds a backfill. @defaultValue false */
+  readonly backfills?: boolean;
 }
 
 export interface Halt {
