@@ -14,6 +14,7 @@ export type { RollbackOptions } from './client/rollback.js';
 export type { RolloutStatus } from './client/rollout-status.js';
 export type { StartOptions, StartResult } from './client/start.js';
 export type { SteerOptions, SteerResult } from './client/steer.js';
+export type { ValidateOptions, ValidateResult } from './client/validate.js';
 export type { WaitOptions, WaitResult } from './client/wait.js';
 export type { ErrorCode } from './domain/error-codes.js';
 export { FlotillaError } from './domain/errors.js';

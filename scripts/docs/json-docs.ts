@@ -23,6 +23,7 @@ const about: Record<DocumentKind, string> = {
   adopt: 'Printed by `adopt`.',
   refresh: 'Printed by `refresh`.',
   eject: 'Printed by `eject`.',
+  validate: 'Printed by `validate`.',
   freeze: 'Printed by `freeze`.',
   pin: 'Printed by `pin` and `unpin`.',
   migrate: 'Printed by `migrate`.',

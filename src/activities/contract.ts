@@ -99,7 +99,9 @@ export type TendOrder =
   | { readonly verb: 'baseline'; readonly migration: string; readonly digest: string; readonly dryRun: boolean }
   | { readonly verb: 'adopt' }
   | { readonly verb: 'refresh' }
-  | { readonly verb: 'eject'; readonly force: boolean };
+  | { readonly verb: 'eject'; readonly force: boolean }
+  /** Without a migration: every one that declares checks. */
+  | { readonly verb: 'validate'; readonly migration?: string };
 
 /** Which gates to watch, and what is known of them. */
 export interface WatchGatesInput {

@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import { recordDelta } from '../control/deltas.js';
 import { tenantsById } from '../control/plan-tenants.js';
 import { recordOutcomes, restoreReadiness, withdrawReadiness } from '../control/rollout-tenants.js';
+import { recordValidations, type TenantValidation } from '../control/validations.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { ListResult } from '../domain/outcome.js';
 import type { PlanSummary } from '../domain/plan.js';
@@ -89,6 +90,7 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
   let why: Pick<ListResult, 'hostDown' | 'filesDiffer'> = {};
   let next = 0;
   const has: string[] = [];
+  const validations: TenantValidation[] = [];
   const tellApart = (tenant: TenantRef, { elsewhere }: Extract<Whereabouts, { elsewhere: unknown }>) => {
     outcomes.add({ id: tenant.id, ...elsewhere, durationMs: 0 });
     next++;
@@ -124,6 +126,7 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
     await progress.end(tried.runs.filter(({ written }) => written !== undefined).map(({ name }) => name));
     const result = await cancelledByUs(tried, stop);
     await learnDeltas(deps, input, tenant, result);
+    for (const it of result.validations ?? []) validations.push({ tenant: tenant.id, ...it });
     if (result.hostDown) {
       why = { hostDown: result.hostDown };
       break;
@@ -150,6 +153,7 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
     });
     if (['failed', 'rollbackFailed', 'unknown'].includes(result.outcome)) break;
   }
+  await recordValidations(deps.control, input.fleet, input.rolloutId, validations);
   await recordOutcomes(deps.control, input.rolloutId, input.wave, input.host, outcomes.rows());
   const result: ListResult = { ...outcomes.result(next, why), ...(input.onDemand ? { has } : {}) };
   if (input.direction === 'down') {

@@ -406,6 +406,28 @@ export const refreshDocument = z.object({
   findings: z.array(finding),
 });
 export const ejectDocument = z.object({ ...base, kind: z.literal('eject'), ...tendPart, told: z.array(z.string()) });
+export const validateDocument = z.object({
+  ...base,
+  kind: z.literal('validate'),
+  migration: z.string().optional().describe('missing: every one that declares checks'),
+  counts: z
+    .object({ tenants: count, passed: count, failed: count, unchecked: count, unasked: count })
+    .describe('unchecked: not active, or without a migration that declares checks; unasked: see left'),
+  checks: count.describe('that were made, over all tenants'),
+  failed: z
+    .array(
+      z.object({
+        migration: z.string(),
+        check: z.string(),
+        count,
+        tenants: z.array(z.string()).describe('up to 20'),
+        sample: z.string().describe('what is wrong in the first'),
+      }),
+    )
+    .describe('tenants that do not pass, grouped by check'),
+  left: tendPart.left.describe('tenants whose checks could not be made, grouped by error code'),
+  findings: z.array(finding),
+});
 const hold = z.object({
   actor: z.string().describe('self-reported'),
   reason: z.string(),
@@ -455,6 +477,7 @@ export const DOCUMENTS = {
   adopt: adoptDocument,
   refresh: refreshDocument,
   eject: ejectDocument,
+  validate: validateDocument,
   freeze: freezeDocument,
   pin: pinDocument,
   migrate: migrateDocument,

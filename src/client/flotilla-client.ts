@@ -21,6 +21,7 @@ import { type StartOptions, type StartResult, start } from './start.js';
 import { status } from './status.js';
 import { type SteerOptions, type SteerResult, steer } from './steer.js';
 import * as truth from './truth.js';
+import { type ValidateOptions, type ValidateResult, validate } from './validate.js';
 import { type WaitOptions, type WaitResult, wait } from './wait.js';
 
 /**
@@ -184,6 +185,10 @@ export class FlotillaClient {
   /** Is this tenant at least at this migration? For applications that switch code on per tenant. @throws FLT_UNKNOWN_TENANT */
   async isReady(tenant: string, migration: string): Promise<boolean> {
     return (await reads.ready(this.#context, migration, tenant)).ready;
+  }
+  /** {@inheritDoc validate} */
+  validate(options: ValidateOptions = {}): Promise<ValidateResult> {
+    return validate(this.#context, options);
   }
   /** Past rollouts, newest first. */
   history(options: reads.HistoryOptions = {}): ReturnType<typeof reads.history> {

@@ -12,6 +12,7 @@ import type { MigrateTenantResult } from './migrate-tenant.js';
 import type { RolloutStatus } from './rollout-status.js';
 import type { StartResult } from './start.js';
 import type { BaselineResult, RefreshResult, RepairResult, TendedResult } from './truth.js';
+import type { ValidateResult } from './validate.js';
 import type { WaitResult } from './wait.js';
 
 /** A document without the fields that every document has. */
@@ -227,6 +228,15 @@ export const refreshBody = (result: RefreshResult): Body<'refresh'> => ({
   rebuilt: result.rebuilt,
   ...tendPart(result),
   findings: findings(result),
+});
+
+export const validateBody = ({ migration, counts, checks, failed, left, findings: found }: ValidateResult): Body<'validate'> => ({
+  ...(migration === undefined ? {} : { migration }),
+  counts,
+  checks,
+  failed: failed.map((group) => ({ ...group, tenants: [...group.tenants] })),
+  left: left.map((group) => ({ ...group, tenants: [...group.tenants] })),
+  findings: findings({ findings: found }),
 });
 
 export const freezeBody = (result: FreezeResult): Body<'freeze'> => result;

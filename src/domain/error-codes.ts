@@ -630,6 +630,14 @@ export const ERROR_CODES = {
     'See the worker logs, then retry.',
   ),
   // Verification and rollback
+  FLT_VALIDATION_FAILED: row(
+    'VerificationError',
+    'no',
+    'fails',
+    4,
+    'The tenant does not pass a check that the migration declares. The migration does not count as applied there: it was rolled back, or, where it runs outside a transaction, what it did stays and is not recorded.',
+    'See the numbers of each check in the message; mend the data, then "flotilla retry", or correct the migration and start anew.',
+  ),
   FLT_DIVERGED: row(
     'VerificationError',
     'no',

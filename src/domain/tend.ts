@@ -1,9 +1,9 @@
 /**
- * Verbs that put right what histories say (baseline, adopt, eject, refresh): what one tenant came to, and how the tenants of a cell, and the
+ * Verbs that work through tenants without a rollout (baseline, adopt, eject, refresh, validate): what one tenant came to, and how the tenants of a cell, and the
  * cells, are added up. What travels does not grow with the fleet.
  */
 
-export const TEND_VERBS = ['baseline', 'adopt', 'refresh', 'eject'] as const;
+export const TEND_VERBS = ['baseline', 'adopt', 'refresh', 'eject', 'validate'] as const;
 export type TendVerb = (typeof TEND_VERBS)[number];
 
 /** What one tenant came to. */
@@ -48,6 +48,17 @@ export interface StructureGroup {
   readonly sample: readonly string[];
 }
 
+/** Tenants that do not pass the same check. */
+export interface CheckGroup {
+  readonly migration: string;
+  readonly check: string;
+  readonly count: number;
+  /** The first few. */
+  readonly tenants: readonly string[];
+  /** What is wrong in the first. */
+  readonly sample: string;
+}
+
 export interface TendResult {
   readonly counts: TendCounts;
   readonly left: readonly TendGroup[];
@@ -57,6 +68,8 @@ export interface TendResult {
   readonly moreGroups: { readonly groups: number; readonly tenants: number };
   /** What a person should know of the first few that were done. */
   readonly told: readonly string[];
+  /** Checks that were made, over all tenants, and those that failed, by migration and check. Only of validate. */
+  readonly checks?: { readonly made: number; readonly failed: readonly CheckGroup[] };
 }
 
 const NAMED = 20;
@@ -70,6 +83,8 @@ export class Tally {
   readonly #left = new Map<string, { group: Omit<TendGroup, 'count' | 'tenants'>; tenants: string[]; count: number }>();
   readonly #structures = new Map<string, { tenants: number; sample: string[] }>();
   readonly #told: string[] = [];
+  readonly #failed = new Map<string, { -readonly [K in keyof CheckGroup]: CheckGroup[K] } & { tenants: string[] }>();
+  #made = 0;
 
   add(tenant: string, { outcome, code = 'FLT_INTERNAL', message = '' }: Tended): void {
     this.#counts.tenants++;
@@ -90,6 +105,16 @@ export class Tally {
     if (same.sample.length < SAMPLE) same.sample.push(tenant);
   }
 
+  addCheck(migration: string, check: string, failed?: { readonly tenant: string; readonly message: string }): void {
+    this.#made++;
+    if (!failed) return;
+    const key = checkKey({ migration, check });
+    const same = this.#failed.get(key) ?? { migration, check, count: 0, tenants: [], sample: failed.message };
+    this.#failed.set(key, same);
+    same.count++;
+    if (same.tenants.length < NAMED) same.tenants.push(failed.tenant);
+  }
+
   get visited(): number {
     return this.#counts.tenants;
   }
@@ -100,6 +125,7 @@ export class Tally {
       left: [...this.#left.values()].map(({ group, tenants, count }) => ({ ...group, tenants: [...tenants].sort(), count })),
       ...cutGroups([...this.#structures].map(([fingerprint, it]) => ({ fingerprint, ...it }))),
       told: this.#told,
+      ...(this.#made ? { checks: { made: this.#made, failed: sortedChecks(this.#failed) } } : {}),
     };
   }
 }
@@ -112,6 +138,10 @@ function cutGroups(groups: readonly StructureGroup[], before = { groups: 0, tena
     moreGroups: { groups: before.groups + more.length, tenants: before.tenants + more.reduce((n, it) => n + it.tenants, 0) },
   };
 }
+
+const checkKey = ({ migration, check }: Pick<CheckGroup, 'migration' | 'check'>): string => `${migration} ${check}`;
+const sortedChecks = (groups: ReadonlyMap<string, CheckGroup>): readonly CheckGroup[] =>
+  [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => ({ ...group, tenants: [...group.tenants].sort() }));
 
 /** The cells' results as one. */
 export function mergeTends(results: readonly TendResult[]): TendResult {
@@ -138,6 +168,15 @@ export function mergeTends(results: readonly TendResult[]): TendResult {
       );
     }
   }
+  const failed = new Map<string, CheckGroup>();
+  for (const group of results.flatMap(({ checks }) => checks?.failed ?? [])) {
+    const same = failed.get(checkKey(group));
+    failed.set(
+      checkKey(group),
+      same ? { ...same, count: same.count + group.count, tenants: [...same.tenants, ...group.tenants].slice(0, NAMED) } : group,
+    );
+  }
+  const made = results.reduce((n, { checks }) => n + (checks?.made ?? 0), 0);
   const before = results.reduce(
     (sum, { moreGroups }) => ({ groups: sum.groups + moreGroups.groups, tenants: sum.tenants + moreGroups.tenants }),
     { groups: 0, tenants: 0 },
@@ -147,5 +186,41 @@ export function mergeTends(results: readonly TendResult[]): TendResult {
     left: [...left.values()],
     ...cutGroups([...structures.values()], before),
     told: results.flatMap((result) => result.told).slice(0, TOLD),
+    ...(made ? { checks: { made, failed: sortedChecks(failed) } } : {}),
+  };
+}
+
+/** What validate comes to. */
+export interface Validated {
+  /** `unchecked`: not active, or without a migration that declares checks. `unasked`: see `left`. */
+  readonly counts: {
+    readonly tenants: number;
+    readonly passed: number;
+    readonly failed: number;
+    readonly unchecked: number;
+    readonly unasked: number;
+  };
+  /** That were made, over all tenants. */
+  readonly checks: number;
+  readonly failed: readonly CheckGroup[];
+  /** Tenants whose checks could not be made. */
+  readonly left: readonly TendGroup[];
+}
+
+const FAILED = 'FLT_VALIDATION_FAILED';
+
+export function validated({ counts, left, checks = { made: 0, failed: [] } }: TendResult): Validated {
+  const failed = left.find(({ code }) => code === FAILED)?.count ?? 0;
+  return {
+    counts: {
+      tenants: counts.tenants,
+      passed: counts.done,
+      failed,
+      unchecked: counts.unchanged + counts.skipped,
+      unasked: counts.refused + counts.unreached - failed,
+    },
+    checks: checks.made,
+    failed: checks.failed,
+    left: left.filter(({ code }) => code !== FAILED),
   };
 }

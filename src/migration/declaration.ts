@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { describeIssues } from '../spec/describe-issues.js';
 import type { Backfill } from './backfill.js';
+import { validationSpec } from './validation-spec.js';
 
 const said = z.string().trim().min(1, { error: 'expected a text that says something' });
 
@@ -17,6 +18,8 @@ export const declarationSpec = z.strictObject({
     .optional(),
   /** Who to ask about it. Named with the side effects. */
   owner: said.optional(),
+  /** What must hold of the data for the migration to count as applied. */
+  validate: z.array(validationSpec).min(1, { error: 'expected at least one check' }).optional(),
 });
 
 /** Optional facts about a migration, exported as `flotilla` next to `up` and `down`. */

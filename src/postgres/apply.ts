@@ -23,6 +23,8 @@ import { Hints } from './hints.js';
 import type { TenantState } from './ledger.js';
 import type { ClosingFacts } from './messages.js';
 import { queryEach } from './query-each.js';
+import { validateInHand } from './validate/in-hand.js';
+import { runValidations } from './validate/validate.js';
 
 /** A savepoint outside a transaction: ours is over. */
 const NO_TRANSACTION = '25P01';
@@ -81,6 +83,9 @@ export async function runAndCommit(
   });
   const delta = before && (await deltaSince(attempt, session, before));
   options.check?.(delta);
+  await validateInHand(attempt, migration, (checks) =>
+    runValidations(session.client, sessionSettings(attempt), checks, answerWithin(attempt)),
+  );
   const durationMs = performance.now() - started;
   const facts = closingFacts(attempt, state, migration, { statements, durationMs });
   input.onStep(`${migration.name}, at its end`);

@@ -3,6 +3,7 @@
 import { FlotillaError } from '../domain/errors.js';
 import type { PlannedMigration } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
+import type { ValidationResult } from '../domain/validation.js';
 import type { MigrationEngine, MigrationFile } from '../engines/engine.js';
 import type { AttemptInput, Delta, HistoryNames, Hosts, TenantSession } from './contract.js';
 import { diffLines, readFingerprint } from './fingerprint.js';
@@ -58,6 +59,8 @@ export interface Attempt {
   readonly discarded: string[];
   /** What a person should know of a migration that went well. */
   readonly notes: string[];
+  /** What the checks of each migration came to, the last time that they were made. */
+  readonly validations: Map<string, readonly ValidationResult[]>;
 }
 
 /** Schemas whose objects the tenant's migrations may touch; undefined: the whole database is its own. */

@@ -5,6 +5,7 @@ import type { BackfillProgress } from '../domain/backfill/progress.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { PlannedMigration } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
+import type { MigrationValidation } from '../domain/validation.js';
 import type { HalfWay } from './ledger.js';
 
 /** Names of Knex's own tables, as configured. */
@@ -74,6 +75,8 @@ export interface AttemptResult {
   readonly partial?: boolean;
   /** Migrations committed by this attempt. */
   readonly runs: readonly MigrationRun[];
+  /** Checks that this attempt has made: those that passed, and those that failed it. Missing: none. */
+  readonly validations?: readonly MigrationValidation[];
   /** up, and all is well: the migrations that it has from this rollout, from this attempt or an earlier one. */
   readonly has?: readonly string[];
   readonly durationMs: number;

@@ -8,8 +8,8 @@
 import type { TenantRef } from '../domain/tenant.js';
 import type { HistoryNames } from './contract.js';
 import { fenceKey, tenantKey } from './keys.js';
-import { bookkeeping, LEDGER } from './ledger.js';
-import { doBlock, ident, literal } from './quote.js';
+import { bookkeeping, LEDGER, tenantSchema } from './ledger.js';
+import { doBlock, ident, literal, searchPath } from './quote.js';
 import { lookSql, RUNNING, SEEN, TOOK_CLOSER_LOOK, type Walls, wallsSql } from './walls.js';
 
 export interface SessionSettings {
@@ -24,14 +24,17 @@ export interface SessionSettings {
 
 /** Timeouts, search_path and role, for the transaction or for the session. */
 export function settings(s: SessionSettings, local: boolean): string {
-  const { schema } = bookkeeping(s.tenant, s.names);
   const set = local ? 'set local' : 'set';
   const role = s.tenant.role === undefined ? '' : `${set} role ${ident(s.tenant.role)};`;
   return `set application_name to ${literal(s.applicationName)};
 ${set} lock_timeout to ${s.timeouts.lockMs}; ${set} statement_timeout to ${s.timeouts.statementMs}; ${set} idle_in_transaction_session_timeout to ${s.timeouts.idleMs};
-${set} search_path to ${[schema, ...s.extensionSchemas].map(ident).join(', ')}; ${role}
+${set} search_path to ${searchPathOf(s)}; ${role}
 `;
 }
+
+/** The tenant's schema, and the extensions behind it. */
+export const searchPathOf = (s: Pick<SessionSettings, 'tenant' | 'extensionSchemas'>): string =>
+  searchPath([tenantSchema(s.tenant), ...s.extensionSchemas]);
 
 /**
  * A reused connection starts clean. What DISCARD ALL does, which is refused among other statements; RESET ALL leaves the role as it is. In a
@@ -171,7 +174,7 @@ function recordLedger(
 }
 
 /** What is recorded is recorded by the role that began, whichever the migration has taken on since. */
-const asWeBegan = (s: SessionSettings): string =>
+export const asWeBegan = (s: SessionSettings): string =>
   `set local session authorization default; set local role ${s.tenant.role === undefined ? 'none' : ident(s.tenant.role)};`;
 
 /**

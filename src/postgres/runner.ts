@@ -74,14 +74,21 @@ export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner
         plain,
         discarded: [],
         notes: [],
+        validations: new Map(),
       };
       const result = await tryUntilSettled(attempt, runs);
-      return { ...withNotes(attempt, result), runs, durationMs: Math.round(performance.now() - started) };
+      const validations = [...attempt.validations].map(([migration, results]) => ({ migration, results }));
+      return {
+        ...withNotes(attempt, result),
+        runs,
+        ...(validations.length ? { validations } : {}),
+        durationMs: Math.round(performance.now() - started),
+      };
     },
   };
 }
 
-type Settled = Omit<AttemptResult, 'runs' | 'durationMs'>;
+type Settled = Omit<AttemptResult, 'runs' | 'validations' | 'durationMs'>;
 
 /** What a person should know goes with the tenant, also where all went well. */
 function withNotes({ notes, input }: Attempt, result: Settled): Settled {

@@ -33,7 +33,8 @@ export function describeIssues(issues: readonly z.core.$ZodIssue[], raw: unknown
     const at = path.map(String).join('.');
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({ path: at ? `${at}.${key}` : key, message: 'there is no such field; is it misspelt?' }));
-    if (issue.code === 'invalid_union') {
+    // No branch at all: what tells them apart has none of its values
+    if (issue.code === 'invalid_union' && issue.errors.length) {
       // Show the branch that came closest: the one with the fewest problems that are not about its own type
       const branches = issue.errors.map((branch) => describeIssues(branch, raw, path)).filter((branch) => branch.length);
       const deep = branches.filter((branch) => branch.some((problem) => problem.path !== at));

@@ -4,7 +4,7 @@ import type { Finding, PlanSummary, PlanTotals } from '../domain/plan.js';
 import type { RollbackPreview } from '../domain/rollback-preview.js';
 import type { RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
 import type { TenantState, Totals } from '../domain/tenant.js';
-import type { TendResult } from '../domain/tend.js';
+import type { TendResult, Validated } from '../domain/tend.js';
 
 /** Keyset paging: `after` is the `next` of the page before. */
 export interface PageArgs {
@@ -104,6 +104,8 @@ export interface AdminArgs {
   adopt: { readonly tenants: readonly string[] };
   refresh: Record<string, never>;
   eject: TendSelection & { readonly force: boolean };
+  /** Makes the checks of a migration again, or of every one that declares some, where it is applied. Changes no tenant. */
+  validate: TendSelection & { readonly migration?: string };
   /** Without an order: only says whether the fleet is frozen. */
   freeze: { readonly order?: 'set' | 'lift'; readonly untilMs?: number };
   /** Without tenants: only lists who is pinned. */
@@ -165,6 +167,7 @@ export interface AdminAnswers {
   adopt: TendResult;
   refresh: RefreshAnswer;
   eject: TendResult;
+  validate: ValidateAnswer;
   /** `freeze`: null when the fleet is not frozen. `rolloutId`: the open rollout that was told. */
   freeze: { readonly freeze: HoldRecord | null; readonly rolloutId?: string };
   pin: PinAnswer;
@@ -208,6 +211,13 @@ export interface RefreshAnswer extends Pick<TendResult, 'counts' | 'left'> {
   readonly totals: PlanTotals;
   /** Rebuilt rollouts that the control database holds now, and the rows of tenants in them. */
   readonly rebuilt: { readonly rollouts: number; readonly tenants: number };
+  readonly findings: readonly Finding[];
+}
+
+export interface ValidateAnswer extends Validated {
+  /** The one that was asked for. */
+  readonly migration?: string;
+  /** What discovery came upon. */
   readonly findings: readonly Finding[];
 }
 

@@ -8,7 +8,7 @@ import { pin } from './pin.js';
 import { previewRollback } from './preview-rollback.js';
 import { refresh } from './refresh.js';
 import { repair } from './repair.js';
-import { baseline, tend } from './tend.js';
+import { baseline, tend, validate } from './tend.js';
 
 export async function adminWorkflow(input: AdminInput): Promise<unknown> {
   const args = <V extends AdminInput['verb']>() => input.args as unknown as AdminArgs[V];
@@ -27,6 +27,8 @@ export async function adminWorkflow(input: AdminInput): Promise<unknown> {
       const { force, ...selection } = args<'eject'>();
       return tend(input, { verb: 'eject', force }, selection);
     }
+    case 'validate':
+      return validate(input, args<'validate'>());
     case 'refresh':
       return refresh(input);
     case 'pin':

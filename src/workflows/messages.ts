@@ -154,6 +154,7 @@ export const ADMIN_VERBS = [
   'adopt',
   'refresh',
   'eject',
+  'validate',
   'freeze',
   'pin',
   'unpin',

@@ -3,7 +3,8 @@
 import { setCurrentDetails } from '@temporalio/workflow';
 import type { TendOrder } from '../activities/contract.js';
 import { newId } from '../domain/ids.js';
-import { mergeTends, type TendResult } from '../domain/tend.js';
+import type { Finding } from '../domain/plan.js';
+import { mergeTends, type TendResult, validated } from '../domain/tend.js';
 import { controlActivities, planningActivities, tendActivities } from './activity-options.js';
 import type { AdminAnswers, AdminArgs, TendSelection } from './admin-messages.js';
 import type { AdminInput } from './messages.js';
@@ -22,16 +23,32 @@ export async function baseline(input: AdminInput, args: AdminArgs['baseline']): 
     ...(asked ? { migration: asked } : {}),
   });
   const order = { verb: 'baseline', migration: migration!, digest: digest!, dryRun } as const;
-  return { ...(await visit(input, order, selection, cells)), migration: migration!, dryRun };
+  return { ...(await visit(input, order, selection, cells)).result, migration: migration!, dryRun };
 }
 
 export async function tend(input: AdminInput, order: TendOrder, selection: TendSelection): Promise<TendResult> {
   const cells = await cellsServed({ taskQueue: input.taskQueue });
   await controlActivities(input.taskQueue).openTending({ fleet: input.fleet, verb: order.verb });
-  return visit(input, order, selection, cells);
+  return (await visit(input, order, selection, cells)).result;
 }
 
-async function visit(input: AdminInput, order: TendOrder, selection: TendSelection, cells: readonly string[]): Promise<TendResult> {
+export async function validate(input: AdminInput, args: AdminArgs['validate']): Promise<AdminAnswers['validate']> {
+  const { migration: asked, ...selection } = args;
+  const cells = await cellsServed({ taskQueue: input.taskQueue });
+  const of = asked ? { migration: asked } : {};
+  const { migration } = await controlActivities(input.taskQueue).openTending({ fleet: input.fleet, verb: 'validate', ...of });
+  const order: TendOrder = { verb: 'validate', ...(migration ? { migration } : {}) };
+  const { result, findings } = await visit(input, order, selection, cells);
+  return { ...(migration ? { migration } : {}), ...validated(result), findings };
+}
+
+interface Visited {
+  readonly result: TendResult;
+  /** Of discovery. */
+  readonly findings: readonly Finding[];
+}
+
+async function visit(input: AdminInput, order: TendOrder, selection: TendSelection, cells: readonly string[]): Promise<Visited> {
   const { fleet, taskQueue } = input;
   const control = controlActivities(taskQueue);
   const planId = newId('p', Date.now(), Math.random);
@@ -41,19 +58,20 @@ async function visit(input: AdminInput, order: TendOrder, selection: TendSelecti
       planningActivities(taskQueue, cell).discoverTenants({ fleet, planId, cell, mode: 'scan', actor: input.actor, ...selection }),
     ),
   );
+  const findings = found.flatMap((it) => it.findings);
   await control.beginTending({
     ...askOf(input),
     fleet,
     planId,
     verb: order.verb,
-    findings: found.flatMap((it) => it.findings),
+    findings,
     dryRun: order.verb === 'baseline' && order.dryRun,
     ...(selection.tenants ? { tenants: selection.tenants } : {}),
-    ...(order.verb === 'baseline' ? { migration: order.migration } : {}),
+    ...('migration' in order && order.migration ? { migration: order.migration } : {}),
   });
   const result = await visitCells(input, order, planId, cells);
   await control.endTending({ planId });
-  return result;
+  return { result, findings };
 }
 
 /** Every cell to its end, also when another one fails. */

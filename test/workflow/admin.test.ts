@@ -105,6 +105,23 @@ test('looks at no tenant while a rollout is open', async () => {
   }
 });
 
+test("makes checks again of the migration that is meant, and says what stood in nobody else's way", async () => {
+  const { steps, inputs, fakes } = noted();
+  const answer = await ask('validate', { migration: 'm2', tenants: ['t1'] }, fakes);
+  expect(steps).toEqual(['hello', 'hello', 'openTending', 'discoverTenants', 'beginTending', 'tendTenants', 'endTending']);
+  expect(inputs.openTending).toMatchObject({ verb: 'validate', migration: 'm2' });
+  expect(inputs.beginTending).toMatchObject({ verb: 'validate', tenants: ['t1'], migration: 'm2' });
+  expect(inputs.tendTenants).toMatchObject({ verb: 'validate', migration: 'm2', requestId: 'q-1' });
+  expect(answer).toEqual({
+    migration: 'm2',
+    counts: { tenants: 1, passed: 1, failed: 0, unchecked: 0, unasked: 0 },
+    checks: 0,
+    failed: [],
+    left: [],
+    findings: [{ severity: 'warning', code: 'FLT_NO_TENANTS', message: 'a source is empty' }],
+  });
+});
+
 test('brings every cell to its end when one of them fails, and adds the others up when none does', async () => {
   const ended: number[] = [];
   let fails = true;

@@ -14,11 +14,20 @@ export const createOpenTending =
     if (fleet !== deps.fleet.name)
       throw new FlotillaError('FLT_USAGE', `This worker serves the fleet "${deps.fleet.name}", not "${fleet}".`, { fleet });
     if (verb === 'eject' || verb === 'refresh') await refuseWhileOpen(deps, fleet);
+    if (verb === 'validate') return migration === undefined ? {} : { migration: await checkedMigration(deps, migration) };
     if (verb !== 'baseline' && verb !== 'repair') return {};
     const { files, problems } = await deps.engine.list();
     const upTo = filesUpTo(files, knownMigration(migration ?? files.at(-1)?.name, files, problems));
     return { migration: upTo.at(-1)!.name, digest: digestOf(upTo) };
   };
+
+/** The migration whose checks are meant. @throws FLT_UNKNOWN_MIGRATION, FLT_MIGRATION_INVALID, FLT_USAGE when it declares none */
+async function checkedMigration(deps: ActivityDeps, migration: string): Promise<string> {
+  const { files, problems } = await deps.engine.list();
+  const { name, declares } = knownMigration(migration, files, problems);
+  if (!declares?.validate) throw new FlotillaError('FLT_USAGE', `${name} declares no checks.`, { migration: name });
+  return name;
+}
 
 /** The file that is meant. @throws FLT_UNKNOWN_MIGRATION, FLT_MIGRATION_INVALID */
 export function knownMigration(name: string | undefined, files: readonly MigrationFile[], problems: readonly FileProblem[]): MigrationFile {

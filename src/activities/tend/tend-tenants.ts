@@ -9,6 +9,7 @@ import { heartbeating } from '../heartbeat.js';
 import { createBaselineVisit } from './baseline-visit.js';
 import { createAdoptVisit, createEjectVisit } from './each-under-lock.js';
 import { createRefreshVisit } from './refresh-visit.js';
+import { createValidateVisit } from './validate-visit.js';
 import type { TendInput, Visit, Walk } from './visit.js';
 
 const VISITS: { readonly [V in TendOrder['verb']]: (deps: ActivityDeps, input: TendInput<V>) => Promise<Visit> } = {
@@ -16,6 +17,7 @@ const VISITS: { readonly [V in TendOrder['verb']]: (deps: ActivityDeps, input: T
   adopt: createAdoptVisit,
   refresh: createRefreshVisit,
   eject: createEjectVisit,
+  validate: createValidateVisit,
 };
 
 const STEPS: { readonly [V in TendOrder['verb']]: string } = {
@@ -23,6 +25,7 @@ const STEPS: { readonly [V in TendOrder['verb']]: string } = {
   adopt: 'adopting tenants',
   refresh: 'reading ledgers',
   eject: "dropping Flotilla's tables",
+  validate: 'making checks',
 };
 
 /** Works through the tenants of one cell, all hosts at once. A worker that is stopping hands the rest to the next: what is done is recognised. */

@@ -26,6 +26,8 @@ import { Hints } from '../hints.js';
 import type { TenantState } from '../ledger.js';
 import { closeOutside, commitIntent, type Hold, openSession, releaseAfterFailure, releaseSession } from '../messages.js';
 import { queryEach } from '../query-each.js';
+import { validateInHand } from '../validate/in-hand.js';
+import { runValidationsReadOnly } from '../validate/validate.js';
 import { runChunks } from './backfill.js';
 import { type Entry, Journal } from './journal.js';
 import { createOutsideRun } from './run.js';
@@ -81,6 +83,10 @@ export async function runOutside(
       );
     const delta = before && (await deltaSince(attempt, session, before));
     options.check?.(delta);
+    await validateInHand(attempt, migration, async (checks) => {
+      const declared = { migration: migration.name, checks };
+      return (await runValidationsReadOnly(client, settings, [declared], answerWithin(attempt)))[0]!.results;
+    });
     const facts = closingFacts(attempt, state, migration, { statements, durationMs: performance.now() - started });
     const walls = { ...wallsOf(attempt, new Hints(settings.ownSchemas)), gone: [] };
     try {

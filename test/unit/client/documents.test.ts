@@ -10,9 +10,10 @@ import {
   rolloutBody,
   startBody,
   tendedBody,
+  validateBody,
   waitBody,
 } from '../../../src/client/to-documents.js';
-import { sampleBaseline, samplePlan, sampleRefresh, sampleRepair, sampleStatus } from './samples.js';
+import { sampleBaseline, samplePlan, sampleRefresh, sampleRepair, sampleStatus, sampleValidate } from './samples.js';
 
 /** Fits the schema, and holds no field that the schema does not name (zod would drop it). */
 function fits<K extends DocumentKind>(kind: K, body: Body<K>) {
@@ -58,6 +59,11 @@ it('prints what the verbs did that put histories right', () => {
   fits('adopt', tendedBody(sampleBaseline()));
   fits('eject', tendedBody(sampleBaseline()));
   fits('refresh', refreshBody(sampleRefresh()));
+});
+
+it('prints what checks came to', () => {
+  fits('validate', validateBody(sampleValidate()));
+  fits('validate', validateBody(sampleValidate({ migration: '20261120_orders_tax', failed: [], left: [] })));
 });
 
 it('tells the canaries of a rollout that this command planned', () => {

@@ -3,6 +3,7 @@
 import type { RolloutStatus } from '../../../src/client/rollout-status.js';
 import { toStatus } from '../../../src/client/rollout-status.js';
 import type { BaselineResult, RefreshResult, RepairResult } from '../../../src/client/truth.js';
+import type { ValidateResult } from '../../../src/client/validate.js';
 import type { PlannedGate, PlanSummary } from '../../../src/domain/plan.js';
 import type { RolloutProgress, WaveProgress } from '../../../src/domain/rollout/contract.js';
 import { noTotals, type Totals } from '../../../src/domain/tenant.js';
@@ -202,6 +203,23 @@ export const sampleBaseline = (more: Partial<BaselineResult> = {}): BaselineResu
   ],
   moreGroups: { groups: 0, tenants: 0 },
   told: ['acme: was tenant "globex", copied.'],
+  ...more,
+});
+
+export const sampleValidate = (more: Partial<ValidateResult> = {}): ValidateResult => ({
+  counts: { tenants: 4000, passed: 3986, failed: 12, unchecked: 1, unasked: 1 },
+  checks: 7996,
+  failed: [
+    {
+      migration: '20261120_orders_tax',
+      check: 'sameCount orders → taxes',
+      count: 12,
+      tenants: ['acme', 'globex', 'hooli', 'initech', 'umbrella', 'wayne'],
+      sample: '4 expected, 3 found',
+    },
+  ],
+  left: [{ outcome: 'unreached', code: 'FLT_LOCK_TIMEOUT', count: 1, tenants: ['stark'], sample: 'stark: a lock is held.' }],
+  findings: [],
   ...more,
 });
 

@@ -6,8 +6,19 @@ import { renderPreview } from '../../../src/commands/render/preview.js';
 import { drawBar, renderExplain, renderRollout } from '../../../src/commands/render/rollout.js';
 import { plain } from '../../../src/commands/render/style.js';
 import { renderAdopted, renderBaseline, renderEjected, renderRefresh, renderRepair } from '../../../src/commands/render/truth.js';
+import { renderValidate } from '../../../src/commands/render/validate.js';
 import { limitsOf } from '../../../src/domain/rollback-preview.js';
-import { START, sampleBaseline, sampleGate, samplePlan, sampleRefresh, sampleRepair, sampleStatus, totals } from '../client/samples.js';
+import {
+  START,
+  sampleBaseline,
+  sampleGate,
+  samplePlan,
+  sampleRefresh,
+  sampleRepair,
+  sampleStatus,
+  sampleValidate,
+  totals,
+} from '../client/samples.js';
 
 const style = plain(80);
 
@@ -416,4 +427,24 @@ it('shows the gates of a plan with their limits, and where one is off and why', 
     status     -                 -                  off everywhere: it answers 503"
   `);
   expect(renderPlan({ ...plan, policy: { ...plan.policy, gates: gates.slice(0, 1) } }, plain(100))).not.toContain('off');
+});
+
+it('shows checks that failed, each with the tenants that do not pass it', () => {
+  expect(renderValidate(sampleValidate(), style)).toMatchInlineSnapshot(`
+    "12 of 4,000 tenants do not pass; 7,996 checks were made (1 tenant has none to
+    make, 1 could not be asked)
+
+    failed sameCount orders → taxes  20261120_orders_tax
+           4 expected, 3 found; 12 tenants (acme, globex, hooli, initech, umbrella,
+           …)
+    "
+  `);
+  const well = sampleValidate({
+    counts: { tenants: 1, passed: 1, failed: 0, unchecked: 0, unasked: 0 },
+    checks: 1,
+    failed: [],
+    left: [],
+    migration: '20261120_orders_tax',
+  });
+  expect(renderValidate(well, style)).toBe('1 tenant passes; 1 check of 20261120_orders_tax was made\n');
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { mergeTends, Tally } from '../../../src/domain/tend.js';
+import { mergeTends, Tally, validated } from '../../../src/domain/tend.js';
 
 const refused = (id: string) => ({ outcome: 'refused', code: 'FLT_HAS_HISTORY', message: `${id}: has one.` }) as const;
 
@@ -72,6 +72,48 @@ it('adds cells up: counts, the same code, the same structure, and what was cut o
   expect(merged.groups).toHaveLength(50);
   const seen = merged.groups.reduce((n, group) => n + group.tenants, 0);
   expect(seen + merged.moreGroups.tenants).toBe(122);
+});
+
+it('groups checks that failed by migration and check, adds cells up, and tells who failed from who could not be asked', () => {
+  const [one, two] = [new Tally(), new Tally()];
+  for (const [tally, prefix] of [
+    [two, 'b'],
+    [one, 'a'],
+  ] as const) {
+    tally.add(`${prefix}1`, { outcome: 'refused', code: 'FLT_VALIDATION_FAILED' });
+    tally.addCheck('m1', 'count', { tenant: `${prefix}1`, message: `${prefix}: 4 expected, 3 found` });
+    tally.addCheck('m1', 'nulls');
+    tally.addCheck('m2', 'count', { tenant: `${prefix}1`, message: 'other' });
+    tally.add(`${prefix}2`, { outcome: 'done' });
+    tally.addCheck('m1', 'count');
+    tally.add(`${prefix}3`, { outcome: 'unchanged' });
+    tally.add(`${prefix}4`, { outcome: 'skipped' });
+    tally.add(`${prefix}5`, { outcome: 'refused', code: 'FLT_SCHEMA_MISSING', message: 'gone.' });
+    tally.add(`${prefix}6`, { outcome: 'unreached', code: 'FLT_LOCK_TIMEOUT', message: 'held.' });
+  }
+  expect(validated(mergeTends([one.result(), two.result()]))).toEqual({
+    counts: { tenants: 12, passed: 2, failed: 2, unchecked: 4, unasked: 4 },
+    checks: 8,
+    failed: [
+      { migration: 'm1', check: 'count', count: 2, tenants: ['a1', 'b1'], sample: 'a: 4 expected, 3 found' },
+      { migration: 'm2', check: 'count', count: 2, tenants: ['a1', 'b1'], sample: 'other' },
+    ],
+    left: [
+      expect.objectContaining({ code: 'FLT_SCHEMA_MISSING', count: 2, tenants: ['a5', 'b5'] }),
+      expect.objectContaining({ code: 'FLT_LOCK_TIMEOUT', count: 2 }),
+    ],
+  });
+  expect(validated(mergeTends([]))).toMatchObject({ checks: 0, failed: [], left: [] });
+});
+
+it('names the first few of many tenants that fail a check', () => {
+  const tally = new Tally();
+  for (let n = 0; n < 1_000; n++) tally.addCheck('m', 'c', { tenant: `t${n}`, message: 'wrong' });
+  expect(tally.result().checks!.failed).toMatchObject([{ count: 1_000, tenants: { length: 20 } }]);
+  expect(mergeTends([tally.result(), tally.result()]).checks).toMatchObject({
+    made: 2_000,
+    failed: [{ count: 2_000, tenants: { length: 20 } }],
+  });
 });
 
 it('adds nothing up to nothing', () => {
