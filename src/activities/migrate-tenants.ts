@@ -17,6 +17,7 @@ import type { ActivityDeps } from './deps.js';
 import { heartbeating } from './heartbeat.js';
 import { hostTrouble } from './host-trouble.js';
 import { ListOutcomes } from './list-outcomes.js';
+import { logRowsWritten } from './log-rows-written.js';
 import { fileDifference } from './plan-files.js';
 import { startTenantTime } from './tenant-time.js';
 import { hasVanished, searchFor, type Whereabouts, whereaboutsOf } from './whereabouts.js';
@@ -118,6 +119,7 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
     });
     const result = await cancelledByUs(tried, stop);
     await learnDeltas(deps, input, tenant, result);
+    logRowsWritten(Context.current().log, tenant, input.direction, result.runs);
     if (result.hostDown) {
       why = { hostDown: result.hostDown };
       break;

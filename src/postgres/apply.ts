@@ -65,7 +65,7 @@ export async function runAndCommit(
   await ensureBookkeeping(attempt, session, state);
   const before = options.fingerprint ? await lines(attempt, session) : undefined;
   const hints = new Hints(ownSchemas(attempt));
-  const { statements } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
+  const { statements, rows } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
     client: session.client,
     serverVersion: session.serverVersion,
     schema: input.tenant.schema ?? 'public',
@@ -100,5 +100,5 @@ export async function runAndCommit(
   }
   attempt.progressed = true;
   ownsFence(attempt, facts.fence);
-  return { name: migration.name, durationMs, statements, ...(delta ? { delta } : {}) };
+  return { name: migration.name, durationMs, statements, rows, ...(delta ? { delta } : {}) };
 }

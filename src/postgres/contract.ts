@@ -56,6 +56,8 @@ export interface MigrationRun {
   readonly name: string;
   readonly durationMs: number;
   readonly statements: number;
+  /** Rows that its statements wrote; undefined: the connection broke at COMMIT, and nobody counted. */
+  readonly rows?: number;
   readonly delta?: Delta;
 }
 

@@ -68,7 +68,7 @@ export async function runOutside(
   const run = createOutsideRun(attempt, session, migration.name, journal, hold);
   try {
     const before = options.fingerprint ? await linesBefore(attempt, session, journal, entries.length === 0) : undefined;
-    const { statements } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
+    const { statements, rows } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
       client,
       serverVersion: session.serverVersion,
       schema: input.tenant.schema ?? 'public',
@@ -88,7 +88,7 @@ export async function runOutside(
     }
     attempt.progressed = true;
     noteUnused(attempt, migration.name, journal);
-    return { name: migration.name, durationMs: facts.durationMs, statements, ...(delta ? { delta } : {}) };
+    return { name: migration.name, durationMs: facts.durationMs, statements, rows, ...(delta ? { delta } : {}) };
   } catch (error) {
     if (error instanceof CommitUnknown) throw error;
     throw new StoppedHalfWay(error, await release(attempt, session, hold, migration.name));
