@@ -5,6 +5,9 @@ import { describeIssues } from '../spec/describe-issues.js';
 
 const said = z.string().trim().min(1, { error: 'expected a text that says something' });
 
+/** Refusals that a file may wave through, each with the reason why it is right here. */
+const waivers = z.strictObject({ FLT_BULK_WRITE: said.optional() });
+
 export const declarationSpec = z.strictObject({
   /** Why the migration cannot be taken back; declared instead of a `down`. */
   irreversible: said.optional(),
@@ -12,6 +15,8 @@ export const declarationSpec = z.strictObject({
   sideEffects: said.optional(),
   /** Who to ask about it. Named with the side effects. */
   owner: said.optional(),
+  /** What the file does on purpose although it would be refused: reasons by error code. The plan tells them. */
+  waive: waivers.optional(),
 });
 
 /** Optional facts about a migration, exported as `flotilla` next to `up` and `down`. */

@@ -16,7 +16,7 @@ import {
   sessionSettings,
   strayTransaction,
 } from './attempt.js';
-import { refuseForeignSequences, refuseItsOwnEnd } from './before-sending.js';
+import { refuseBulkWrites, refuseForeignSequences, refuseItsOwnEnd } from './before-sending.js';
 import type { MigrationRun, TenantSession } from './contract.js';
 import { wallsFor } from './dropped.js';
 import { Hints } from './hints.js';
@@ -76,6 +76,7 @@ export async function runAndCommit(
       await hints.read(sql);
       await refuseItsOwnEnd(attempt, sql);
       await refuseForeignSequences(attempt, session, sql, hints);
+      await refuseBulkWrites(attempt, session, sql);
       return send();
     },
   });
