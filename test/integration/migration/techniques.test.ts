@@ -23,7 +23,7 @@ const TENANT = `
 /** What a file from the template is about. */
 const ABOUT: Readonly<Record<TemplateName, string>> = {
   plain: 'orders',
-  'create-table': 'preferences',
+  'create-table': 'folders',
   'add-columns': 'orders',
   'move-data': 'user_preferences',
   index: 'orders',
@@ -126,6 +126,14 @@ describe('a file from a template', () => {
     expect(await it.down()).toMatchObject({ outcome: 'rollbackFailed' });
   });
 
+  it('[K1] needs nothing in a tenant that is empty: create-table, and add-columns behind it', async () => {
+    const files = {
+      '01_create_orders.ts': migrationSource('create-table', 'orders', 'ts'),
+      '02_add_status_to_orders.ts': migrationSource('add-columns', 'orders', 'ts'),
+    };
+    expect(await (await setup(files, 'select')).up()).toMatchObject({ outcome: 'applied', runs: [{}, {}] });
+  });
+
   it.each(['create-table', 'add-columns', 'move-data'] as const)(
     '[K-gap] that runs a second time, for the history was emptied, changes nothing: %s',
     async (name) => {
@@ -183,15 +191,16 @@ describe('the pages', () => {
 });
 
 describe('a table of its own', () => {
-  it('[K2] has keys that the database makes, rows that go with their user, a document and stamps without being asked', async () => {
+  it('[K2] has keys that the database makes, rows that go with what they belong to, a document and stamps without being asked', async () => {
     const it = await setup(written('create-table'));
     await it.up();
-    await it.sql(`insert into preferences (user_id) values ('${ADA}'), ('${BOB}')`);
-    expect(
-      await it.sql('select settings, id is not null as keyed, created_at = updated_at as stamped from preferences order by user_id'),
-    ).toEqual([1, 2].map(() => ({ settings: {}, keyed: true, stamped: true })));
-    await it.sql(`delete from users where id = '${ADA}'`);
-    expect(await it.rows('preferences')).toMatchObject([{ user_id: BOB }]);
+    await it.sql('insert into folders default values');
+    await it.sql('insert into folders (parent_id) select id from folders');
+    expect(await it.sql('select settings, id is not null as keyed, created_at <= updated_at as stamped from folders')).toEqual(
+      [1, 2].map(() => ({ settings: {}, keyed: true, stamped: true })),
+    );
+    await it.sql('delete from folders where parent_id is null');
+    expect(await it.rows('folders')).toEqual([]);
   });
 });
 

@@ -15,11 +15,12 @@ export const createTable: Template = {
   text: (table) => ({
     up: `  await knex.schema.createTable('${table}', (table) => {
     table.uuid('id').primary().defaultTo(knex.raw('gen_random_uuid()'));
-    table.uuid('user_id').notNullable().references('id').inTable('users').onDelete('CASCADE');
+    // What a row belongs to: here another row of the same table
+    table.uuid('parent_id').references('id').inTable('${table}').onDelete('CASCADE');
     table.jsonb('settings').notNullable().defaultTo('{}');
     table.timestamps(true, true);
-    // A delete from users looks here for what goes with it
-    table.index(['user_id'], '${named(table, 'user_id_index')}');
+    // Each delete looks here for what goes with it
+    table.index(['parent_id'], '${named(table, 'parent_id_index')}');
   });`,
     down: `  await knex.schema.dropTableIfExists('${table}');`,
   }),
