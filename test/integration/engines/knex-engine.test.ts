@@ -54,11 +54,7 @@ async function only(engine: MigrationEngine): Promise<MigrationFile> {
 /** Sends every statement as it comes. */
 const plainly: RunOnTenant['around'] = (_, send) => send();
 /** Runs the engine's only migration as the runner does: inside a transaction, or outside when the file says so. */
-async function run(
-  engine: MigrationEngine,
-  direction: 'up' | 'down' = 'up',
-  more: Partial<RunOnTenant> = {},
-): Promise<Ran> {
+async function run(engine: MigrationEngine, direction: 'up' | 'down' = 'up', more: Partial<RunOnTenant> = {}): Promise<Ran> {
   const file = await only(engine);
   if (file.transactional) await client.query('begin');
   try {
