@@ -143,7 +143,7 @@ async function fill(url: string, options: string): Promise<number> {
   try {
     return await timed(async () => {
       const result = await fixture.attempt({ id: 't1', host: 'h1', schema: 't1' }, 'up', { canary: false });
-      if (result.outcome !== 'applied' || result.runs[0]?.written !== ROWS) throw new Error(JSON.stringify(result));
+      if (result.outcome !== 'applied' || result.runs[0]?.rows !== ROWS) throw new Error(JSON.stringify(result));
     });
   } finally {
     await fixture.close();

@@ -30,9 +30,9 @@ export function keepProgress(deps: ActivityDeps, input: MigrateTenantsInput, ten
       toldAt = performance.now();
       write(false);
     },
-    /** @param filled backfills that are through */
-    async end(filled: readonly string[]): Promise<void> {
-      if (last) write(filled.includes(last.migration));
+    /** @param through migrations that are */
+    async end(through: readonly string[]): Promise<void> {
+      if (last) write(through.includes(last.migration));
       await writing;
     },
   };

@@ -57,7 +57,7 @@ export const createFreezePlan =
     }
     const migrations = await plannedMigrations(deps, input, files, to);
     const gates = turnOff(strategy.policy.gates, input.gatesOff ?? []);
-    findings.push(...sideEffects(files, migrations), ...gatesOffFindings(gates));
+    findings.push(...sideEffects(files, migrations), ...waivers(files, migrations), ...gatesOffFindings(gates));
     const judged = mergeFindings(allowOutOfOrder(findings, strategy));
     const frozen =
       (input.mode === 'freeze' || onDemand) && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
@@ -178,6 +178,19 @@ const sideEffects = (files: readonly MigrationFile[], planned: PlanSummary['migr
             migration: name,
           },
         ],
+  );
+
+/** What a file has waved through is known to whoever starts it. */
+const waivers = (files: readonly MigrationFile[], planned: PlanSummary['migrations']): Finding[] =>
+  files.flatMap(({ name, declares: { waive = {} } = {} }) =>
+    !planned.some((migration) => migration.name === name)
+      ? []
+      : Object.entries(waive).map(([code, reason]) => ({
+          severity: 'info',
+          code,
+          message: `${name} waives ${code}: ${reason}.`,
+          migration: name,
+        })),
   );
 
 function reversible(file: MigrationFile): PlannedMigration['reversible'] {

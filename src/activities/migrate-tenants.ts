@@ -19,6 +19,7 @@ import type { ActivityDeps } from './deps.js';
 import { heartbeating } from './heartbeat.js';
 import { hostTrouble } from './host-trouble.js';
 import { ListOutcomes } from './list-outcomes.js';
+import { logRowsWritten } from './log-rows-written.js';
 import { fileDifference } from './plan-files.js';
 import { startTenantTime } from './tenant-time.js';
 import { hasVanished, searchFor, type Whereabouts, whereaboutsOf } from './whereabouts.js';
@@ -123,10 +124,11 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
       stop,
       cut: () => stop() || (othersWait && performance.now() - started > input.timeBoxMs),
     });
-    await progress.end(tried.runs.filter(({ written }) => written !== undefined).map(({ name }) => name));
+    await progress.end(tried.runs.map(({ name }) => name));
     const result = await cancelledByUs(tried, stop);
     await learnDeltas(deps, input, tenant, result);
     for (const it of result.validations ?? []) validations.push({ tenant: tenant.id, ...it });
+    logRowsWritten(Context.current().log, tenant, input.direction, result.runs);
     if (result.hostDown) {
       why = { hostDown: result.hostDown };
       break;

@@ -500,6 +500,14 @@ export const ERROR_CODES = {
     'The migration ended or broke its own transaction.',
     'Remove COMMIT and ROLLBACK from the migration, and let its errors through.',
   ),
+  FLT_BULK_WRITE: row(
+    'MigrationError',
+    'no',
+    'fails',
+    4,
+    'A migration that exports flotilla would write any number of rows of a large table (over 10,000 by estimate) in one statement. It was not sent.',
+    'Write the rows in chunks, with a backfill; or say in the file why one statement is right: flotilla = { waive: { FLT_BULK_WRITE: "…" } }. A rollback with --force sends it all the same.',
+  ),
   FLT_IN_TRANSACTION: row(
     'MigrationError',
     'no',

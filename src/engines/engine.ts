@@ -45,11 +45,18 @@ export interface RunOnTenant {
   readonly around: <Answer>(statement: StatementInfo, send: () => Promise<Answer>) => Promise<Answer>;
 }
 
+/** What one run of a file came to. */
+export interface Ran {
+  readonly statements: number;
+  /** Rows that its INSERT, UPDATE, DELETE and MERGE wrote, as the server counts them: those that triggers and cascades wrote are not among them. */
+  readonly rows: number;
+}
+
 export interface MigrationEngine {
   /** All migrations, oldest first, and what is wrong with files that could not be loaded. Cached; a file changed on disk since it was
    *  loaded is reported as a problem until the worker restarts. */
   list(): Promise<{ readonly files: readonly MigrationFile[]; readonly problems: readonly FileProblem[] }>;
-  /** Runs `up` or `down` on the pinned connection, inside whatever transaction the caller has opened. Answers the statements sent.
+  /** Runs `up` or `down` on the pinned connection, inside whatever transaction the caller has opened. Answers what was sent.
    *  @throws FLT_MIGRATION_FAILED and the SQLSTATE-mapped codes */
-  run(file: MigrationFile, direction: 'up' | 'down', on: RunOnTenant): Promise<{ readonly statements: number }>;
+  run(file: MigrationFile, direction: 'up' | 'down', on: RunOnTenant): Promise<Ran>;
 }

@@ -7,6 +7,9 @@ import { validationSpec } from './validation-spec.js';
 
 const said = z.string().trim().min(1, { error: 'expected a text that says something' });
 
+/** Refusals that a file may wave through, each with the reason why it is right here. */
+const waivers = z.strictObject({ FLT_BULK_WRITE: said.optional() });
+
 export const declarationSpec = z.strictObject({
   /** Why the migration cannot be taken back; declared instead of a `down`. */
   irreversible: said.optional(),
@@ -20,6 +23,8 @@ export const declarationSpec = z.strictObject({
   owner: said.optional(),
   /** What must hold of the data for the migration to count as applied. */
   validate: z.array(validationSpec).min(1, { error: 'expected at least one check' }).optional(),
+  /** What the file does on purpose although it would be refused: reasons by error code. The plan tells them. */
+  waive: waivers.optional(),
 });
 
 /** Optional facts about a migration, exported as `flotilla` next to `up` and `down`. */

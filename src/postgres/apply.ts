@@ -16,7 +16,7 @@ import {
   sessionSettings,
   strayTransaction,
 } from './attempt.js';
-import { refuseForeignSequences, refuseItsOwnEnd } from './before-sending.js';
+import { refuseBulkWrites, refuseForeignSequences, refuseItsOwnEnd } from './before-sending.js';
 import type { MigrationRun, TenantSession } from './contract.js';
 import { wallsFor } from './dropped.js';
 import { Hints } from './hints.js';
@@ -67,7 +67,7 @@ export async function runAndCommit(
   await ensureBookkeeping(attempt, session, state);
   const before = options.fingerprint ? await lines(attempt, session) : undefined;
   const hints = new Hints(ownSchemas(attempt));
-  const { statements } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
+  const { statements, rows } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
     client: session.client,
     serverVersion: session.serverVersion,
     schema: input.tenant.schema ?? 'public',
@@ -78,6 +78,7 @@ export async function runAndCommit(
       await hints.read(sql);
       await refuseItsOwnEnd(attempt, sql);
       await refuseForeignSequences(attempt, session, sql, hints);
+      await refuseBulkWrites(attempt, session, sql);
       return send();
     },
   });
@@ -105,5 +106,5 @@ export async function runAndCommit(
   }
   attempt.progressed = true;
   ownsFence(attempt, facts.fence);
-  return { name: migration.name, durationMs, statements, ...(delta ? { delta } : {}) };
+  return { name: migration.name, durationMs, statements, rows, ...(delta ? { delta } : {}) };
 }

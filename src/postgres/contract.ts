@@ -62,9 +62,9 @@ export interface MigrationRun {
   readonly name: string;
   readonly durationMs: number;
   readonly statements: number;
+  /** Rows that its statements, or its backfill in all attempts, wrote; undefined: the connection broke at COMMIT, and nobody counted. */
+  readonly rows?: number;
   readonly delta?: Delta;
-  /** Rows that its backfill has written, in all attempts. */
-  readonly written?: number;
 }
 
 export interface AttemptResult {

@@ -47,6 +47,8 @@ export interface Statement {
   readonly functions: readonly string[];
   /** Objects that it creates, changes or fills, as written. */
   readonly targets: readonly Name[];
+  /** Tables that it may write any number of rows of, as written: by UPDATE, DELETE, MERGE, and INSERT of what a query answers. */
+  readonly bulk: readonly Name[];
   /** Relations that it grants or revokes rights on, as written; `*`: all of a schema. */
   readonly grants: readonly Name[];
   /** These rights are on columns. */
@@ -138,7 +140,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 function describe(raw: RawStmt): Statement {
   const [type, body] = Object.entries(raw.stmt as unknown as Record<string, Tree>)[0]!;
-  const found: Found = { functions: new Set<string>(), writes: false, targets: [], sequences: [] };
+  const found: Found = { functions: new Set<string>(), writes: false, targets: [], bulk: [], sequences: [] };
   walk(body, found);
   const from = raw.stmt_location ?? 0;
   const all = {
@@ -147,6 +149,7 @@ function describe(raw: RawStmt): Statement {
     to: from + (raw.stmt_len ?? 0) + 1,
     functions: [...found.functions],
     targets: [...found.targets, ...targetsOf(type, body)],
+    bulk: [...RUNS, 'PrepareStmt'].includes(type) ? [...found.bulk, ...bulkTarget(type, body)] : [],
     grants: type === 'GrantStmt' ? grantedOn(body) : [],
     ...(type === 'GrantStmt' && namesColumns(body) ? { ofColumns: true as const } : {}),
     types: typesOf(type, body),
@@ -184,6 +187,7 @@ interface Found {
   readonly functions: Set<string>;
   writes: boolean;
   readonly targets: Name[];
+  readonly bulk: Name[];
   readonly sequences: Name[];
 }
 
@@ -205,9 +209,18 @@ function walk(node: Json | undefined, found: Found): void {
       found.writes = true;
       const { relation } = value as { relation?: Tree };
       if (relation) found.targets.push(rangeVar(relation));
+      found.bulk.push(...bulkTarget(key, value as Tree));
     }
     walk(value, found);
   }
+}
+
+/** The table of a statement that writes as many rows as it finds; an INSERT of rows that stand in its text writes those. */
+function bulkTarget(type: string, body: Tree): Name[] {
+  if (!WRITERS.includes(type) || !body.relation) return [];
+  const query = (body.selectStmt as { SelectStmt?: Tree } | undefined)?.SelectStmt;
+  if (type === 'InsertStmt' && (query === undefined || query.valuesLists)) return [];
+  return [rangeVar(body.relation as Tree)];
 }
 
 const strings = (nodes: Json | undefined): string[] =>

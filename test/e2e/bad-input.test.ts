@@ -94,11 +94,11 @@ it('reports a migration with a syntax error and one without up together, and pla
   noStack(ran);
 });
 
-it('plans a migration without down, says that it cannot be rolled back and what it does outside the database, and refuses the rollback before anything is reverted', async () => {
+it('plans a migration without down, says that it cannot be rolled back, what it does outside the database and what it waives, and refuses the rollback before anything is reverted', async () => {
   const fleet = await setup({
     config: keptOpen,
     migrations: {
-      '20260101000000_notes.js': `exports.flotilla = { sideEffects: 'one mail to the admin', owner: 'billing' }; exports.up = (knex) => knex.schema.createTable('notes', (t) => { t.increments('id'); });`,
+      '20260101000000_notes.js': `exports.flotilla = { sideEffects: 'one mail to the admin', owner: 'billing', waive: { FLT_BULK_WRITE: 'nobody reads it yet' } }; exports.up = (knex) => knex.schema.createTable('notes', (t) => { t.increments('id'); });`,
     },
   });
   await fleet.worker();
@@ -110,6 +110,13 @@ it('plans a migration without down, says that it cannot be rolled back and what 
       severity: 'info',
       code: 'FLT_SIDE_EFFECTS',
       message: '20260101000000_notes has effects outside the database: one mail to the admin. Its owner is billing.',
+    }),
+  );
+  expect(plan.json.findings).toContainEqual(
+    expect.objectContaining({
+      severity: 'info',
+      code: 'FLT_BULK_WRITE',
+      message: '20260101000000_notes waives FLT_BULK_WRITE: nobody reads it yet.',
     }),
   );
   expect((await fleet.cli(['start', plan.json.planId, '--yes', '--json'])).code).toBe(0);

@@ -68,6 +68,27 @@ it('plans, starts the plan, waits, and reads it all back', async () => {
   }
 });
 
+it("[K4] says in the worker's log how many rows a migration wrote in which tenant, there and back", async () => {
+  const fleet = await createFleet({
+    config: strategy(`bakeTime: '0s', finalBakeTime: '1h', waves: [{ name: 'all' }]`),
+    migrations: {
+      '20260101000000_moves.js': `exports.up = async (knex) => { await knex.schema.createTable('moved', (t) => { t.integer('n'); }); await knex.raw('insert into moved select generate_series(1, 20)'); };
+        exports.down = async (knex) => { await knex('moved').where('n', '>', 5).del(); await knex.schema.dropTable('moved'); };`,
+    },
+  });
+  open.push(fleet);
+  const worker = await fleet.worker();
+  await fleet.cli(['start', '--yes']);
+  const line = (direction: string, rows: number) =>
+    new RegExp(
+      `"tenant":"[^"]+","host":"h1","migration":"20260101000000_moves","direction":"${direction}","rows":${rows},.*"msg":"rows written"`,
+    );
+  await worker.saw(line('up', 20));
+  await until(async () => (await fleet.cli(['status', '--json'])).json.state === 'baking', 'every tenant migrated');
+  expect((await json(fleet, 'steer', 'rollback', '--reason', 'no use')).accepted).toBe(true);
+  await worker.saw(line('down', 15));
+});
+
 it('says that nothing is to do, in text and in JSON', async () => {
   const fleet = await setup();
   expect((await fleet.cli(['start', '--wait', '--yes'])).code).toBe(0);

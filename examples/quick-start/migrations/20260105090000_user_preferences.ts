@@ -15,12 +15,11 @@ export async function up(knex: Knex): Promise<void> {
   });
 
   // One statement for all rows. A column that is null stays out of the document, so that `down` brings back null and not a default.
-  const moved = await knex.raw(`
+  await knex.raw(`
     insert into user_preferences (user_id, settings)
     select id, jsonb_strip_nulls(jsonb_build_object('theme', theme, 'locale', locale, 'fontSize', font_size))
     from users
     where theme is not null or locale is not null or font_size is not null`);
-  console.log(`user_preferences: ${moved.rowCount} users moved`);
 
   await knex.raw(`create index user_preferences_theme_index on user_preferences ((settings ->> 'theme'))`);
 }

@@ -8,10 +8,9 @@ export async function up(knex: Knex): Promise<void> {
     table.timestamp('dormant_since');
   });
 
-  const dormant = await knex('users')
+  await knex('users')
     .where('last_seen_at', '<', knex.raw(`now() - interval '1 year'`))
     .update({ status: 'dormant', dormant_since: knex.ref('last_seen_at') });
-  console.log(`users: ${dormant} accounts are dormant`);
 
   await knex.schema.alterTable('users', (table) => {
     table.index(['status', 'created_at'], 'users_status_created_at_index');

@@ -1,104 +1,75 @@
 /**
- * Texts of new migration files. Each shows one technique in a form that can be taken back exactly: what `down` undoes is what `up` did.
+ * Texts of new migration files. Each shows one technique in a form that can be taken back exactly, or says why it cannot.
+ *
+ * A template is a constant in `templates/` and a line here. It also wants a page in docs/migrations/ that embeds the file, and a case in
+ * test/integration/migration/techniques.test.ts that takes it up, down and up again.
  */
 
-export type Flavour = 'ts' | 'esm' | 'cjs';
-
-export interface Template {
-  /** One line for the help text. */
-  readonly summary: string;
-  /** Bodies of `up` and `down`, indented by two spaces. */
-  readonly body: (table: string) => { readonly up: string; readonly down: string; readonly intro?: string };
-}
+import { enumValue, foreignKey, index, notNull, unique } from './templates/structure.js';
+import { addColumns, createTable, moveData, plain } from './templates/tables.js';
+import type { Template } from './templates/template.js';
 
 export const TEMPLATES = {
-  plain: {
-    summary: 'empty up and down',
-    body: () => ({
-      up: "  await knex.schema.raw('select 1'); // replace with the change",
-      down: "  await knex.schema.raw('select 1'); // replace with its exact inverse",
-    }),
-  },
-  'create-table': {
-    summary: 'a table with a UUID key, a JSON column, stamps and an index',
-    body: (table) => ({
-      up: `  await knex.schema.createTable('${table}', (table) => {
-    table.uuid('id').primary().defaultTo(knex.raw('gen_random_uuid()'));
-    table.text('name').notNullable();
-    table.jsonb('settings').notNullable().defaultTo('{}');
-    table.timestamps(true, true);
-    table.index(['name'], '${table}_name_index');
-  });`,
-      down: `  await knex.schema.dropTable('${table}');`,
-    }),
-  },
-  'add-columns': {
-    summary: 'columns, a backfill by age, the index after it',
-    body: (table) => ({
-      intro:
-        'The backfill is one statement in one transaction, which suits up to some 100,000 rows per tenant.\nThe index comes after it, so that the rows are not written through it.',
-      up: `  await knex.schema.alterTable('${table}', (table) => {
-    table.text('status').notNullable().defaultTo('active');
-    table.timestamp('archived_at');
-  });
-  await knex('${table}')
-    .where('created_at', '<', knex.raw("now() - interval '1 year'"))
-    .update({ status: 'archived', archived_at: knex.fn.now() });
-  await knex.schema.alterTable('${table}', (table) => {
-    table.index(['status'], '${table}_status_index');
-  });`,
-      down: `  await knex.schema.alterTable('${table}', (table) => {
-    table.dropIndex(['status'], '${table}_status_index');
-  });
-  await knex.schema.alterTable('${table}', (table) => {
-    table.dropColumn('status');
-    table.dropColumn('archived_at');
-  });`,
-    }),
-  },
-  'move-data': {
-    summary: 'columns of one table folded into JSON rows of another',
-    body: (table) => ({
-      intro:
-        'One row per user that has something to move; a column that was null stays out of the JSON, so that down brings back null and not a default.\nThe old columns stay: drop them in a later migration, once no reader is left.',
-      up: `  await knex.schema.createTable('${table}', (table) => {
-    table.uuid('user_id').primary().references('id').inTable('users').onDelete('CASCADE');
-    table.jsonb('settings').notNullable().defaultTo('{}');
-  });
-  const moved = await knex.raw(\`
-    insert into ${table} (user_id, settings)
-    select id, jsonb_strip_nulls(jsonb_build_object('theme', theme, 'language', language))
-    from users where theme is not null or language is not null\`);
-  console.log(\`\${moved.rowCount} rows moved\`);`,
-      down: `  await knex.raw(\`
-    update users u set theme = p.settings ->> 'theme', language = p.settings ->> 'language'
-    from ${table} p where p.user_id = u.id\`);
-  await knex.schema.dropTable('${table}');`,
-    }),
-  },
+  plain,
+  'create-table': createTable,
+  'add-columns': addColumns,
+  'move-data': moveData,
+  index,
+  'foreign-key': foreignKey,
+  'not-null': notNull,
+  unique,
+  'enum-value': enumValue,
 } as const satisfies Record<string, Template>;
 
 export type TemplateName = keyof typeof TEMPLATES;
 export const isTemplate = (name: string): name is TemplateName => Object.hasOwn(TEMPLATES, name);
 
-const OPENING: Record<Flavour, (direction: 'up' | 'down') => string> = {
-  ts: (direction) => `export async function ${direction}(knex: Knex): Promise<void> {`,
-  esm: (direction) => `export async function ${direction}(knex) {`,
-  cjs: (direction) => `exports.${direction} = async (knex) => {`,
-};
+export type Flavour = 'ts' | 'esm' | 'cjs';
 
 /** The whole text of a migration file. */
 export function migrationSource(name: TemplateName, table: string, flavour: Flavour): string {
-  const { up, down, intro }: ReturnType<Template['body']> = TEMPLATES[name].body(table);
-  const end = flavour === 'cjs' ? '};' : '}';
-  const head = [
-    ...(flavour === 'ts' ? ["import type { Knex } from 'knex';", ''] : []),
-    ...(intro ? intro.split('\n').map((l) => `// ${l}`) : []),
+  const { intro, imports = [], outside, declares, shared, up, down } = TEMPLATES[name].text(table);
+  const say = SAYS[flavour];
+  const blocks = [
+    say.imports(imports, declares !== undefined),
+    intro ? `// ${intro.replaceAll('\n', '\n// ')}` : '',
+    outside ? say.exported('config', '{ transaction: false }') : '',
+    declares ? say.exported('flotilla', declares) : '',
+    shared ?? '',
+    say.exportedFunction('up', up),
+    down === undefined ? '' : say.exportedFunction('down', down),
   ];
-  if (intro) head.push('');
-  const open = OPENING[flavour];
-  return `${[...head, open('up'), up, end, '', open('down'), down, end].join('\n')}\n`;
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
+
+interface Saying {
+  imports(names: readonly string[], declares: boolean): string;
+  exported(name: 'config' | 'flotilla', value: string): string;
+  exportedFunction(name: 'up' | 'down', body: string): string;
+}
+
+const taken = (names: readonly string[]): string => `{ ${names.join(', ')} }`;
+
+const SAYS: Readonly<Record<Flavour, Saying>> = {
+  ts: {
+    imports: (names, declares) => {
+      const all = [...names, ...(declares ? ['type FlotillaMigration'] : [])];
+      return `${all.length ? `import ${taken(all)} from 'flotilla/migration';\n` : ''}import type { Knex } from 'knex';`;
+    },
+    exported: (name, value) => `export const ${name} = ${value}${name === 'flotilla' ? ' satisfies FlotillaMigration' : ''};`,
+    exportedFunction: (name, body) => `export async function ${name}(knex: Knex): Promise<void> {\n${body}\n}`,
+  },
+  esm: {
+    imports: (names) => (names.length ? `import ${taken(names)} from 'flotilla/migration';` : ''),
+    exported: (name, value) => `export const ${name} = ${value};`,
+    exportedFunction: (name, body) => `export async function ${name}(knex) {\n${body}\n}`,
+  },
+  cjs: {
+    imports: (names) => (names.length ? `const ${taken(names)} = require('flotilla/migration');` : ''),
+    exported: (name, value) => `exports.${name} = ${value};`,
+    exportedFunction: (name, body) => `exports.${name} = async (knex) => {\n${body}\n};`,
+  },
+};
 
 /** `create_user_preferences` is about the table `user_preferences`; a name that says nothing is taken whole. */
 export const tableFromName = (name: string): string => name.replace(/^(create|add|alter|move|fold)_/, '').replace(/^.*_(to|into)_/, '');

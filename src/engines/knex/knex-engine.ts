@@ -52,14 +52,15 @@ export function createKnexEngine(options: KnexEngineOptions): MigrationEngine {
       } finally {
         gate.seal();
       }
-      return { statements: gate.statements() };
+      return gate.ran();
     },
   };
 }
 
-/** Counts statements, knows when none is on the way, and lets none through once the migration is over. */
+/** Counts statements and the rows they write, knows when none is on the way, and lets none through once the migration is over. */
 function statementGate(on: RunOnTenant, migration: string) {
   let statements = 0;
+  let rows = 0;
   let inFlight = 0;
   let sealed = false;
   let wake: (() => void) | undefined;
@@ -71,7 +72,9 @@ function statementGate(on: RunOnTenant, migration: string) {
     const index = statements++;
     inFlight++;
     try {
-      return await on.around({ sql: query.sql, bindings: query.bindings ?? [], index, streams }, send);
+      const answer = await on.around({ sql: query.sql, bindings: query.bindings ?? [], index, streams }, send);
+      rows += rowsWritten(answer);
+      return answer;
     } catch (error) {
       // Knex puts the statement, values and all, in front of the message: keep it as it came
       if (error instanceof Error) Object.defineProperty(error, 'serverMessage', { value: error.message, configurable: true });
@@ -82,7 +85,7 @@ function statementGate(on: RunOnTenant, migration: string) {
   };
   return {
     around,
-    statements: () => statements,
+    ran: () => ({ statements, rows }),
     isSending: () => inFlight > 0,
     seal: () => {
       sealed = true;
@@ -94,6 +97,14 @@ function statementGate(on: RunOnTenant, migration: string) {
         });
     },
   };
+}
+
+const WRITES = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'];
+
+/** By the driver's answer: one result, or a list for a text of several statements. */
+function rowsWritten(answer: unknown): number {
+  const results = [answer].flat() as readonly ({ readonly command?: string; readonly rowCount?: number | null } | undefined)[];
+  return results.reduce((sum, result) => sum + (WRITES.includes(result?.command ?? '') ? (result?.rowCount ?? 0) : 0), 0);
 }
 
 /** Errors of the server and of the connection go on as they are: the runner knows what each means. The text of any other error may quote rows, so it stays here. */

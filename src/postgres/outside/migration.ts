@@ -4,7 +4,7 @@
  */
 
 import type { PlannedMigration } from '../../domain/plan.js';
-import type { MigrationFile } from '../../engines/engine.js';
+import type { MigrationFile, Ran } from '../../engines/engine.js';
 import { CommitUnknown, type RunOptions } from '../apply.js';
 import {
   type Attempt,
@@ -76,7 +76,7 @@ export async function runOutside(
     const file = attempt.files.get(migration.name)!;
     const fill = input.direction === 'up' ? file.declares?.backfill : undefined;
     const filled = fill && (await runChunks(attempt, session, migration.name, fill, entries, hold));
-    const { statements } = filled ? { statements: 0 } : await runFile(attempt, session, file, journal, hold);
+    const { statements, rows } = filled ? { statements: 0, rows: filled.written } : await runFile(attempt, session, file, journal, hold);
     if (filled?.restless)
       attempt.notes.push(
         `${migration.name}: rows without a value kept coming to the end; let the application, or a dual write, fill new ones`,
@@ -101,8 +101,8 @@ export async function runOutside(
       name: migration.name,
       durationMs: facts.durationMs,
       statements,
+      rows,
       ...(delta ? { delta } : {}),
-      ...(filled ? { written: filled.written } : {}),
     };
   } catch (error) {
     if (error instanceof CommitUnknown) throw error;
@@ -114,13 +114,7 @@ export async function runOutside(
 const cutShort = ({ name }: PlannedMigration): NotNow =>
   new NotNow('FLT_BACKFILL_CUT', `the backfill of ${name} stopped between two chunks, and goes on from there`);
 
-async function runFile(
-  attempt: Attempt,
-  session: TenantSession,
-  file: MigrationFile,
-  journal: Journal,
-  hold: Hold,
-): Promise<{ readonly statements: number }> {
+async function runFile(attempt: Attempt, session: TenantSession, file: MigrationFile, journal: Journal, hold: Hold): Promise<Ran> {
   const { engine } = attempt.options;
   const { direction, tenant } = attempt.input;
   const run = createOutsideRun(attempt, session, file.name, journal, hold);

@@ -8,7 +8,7 @@ import type { ErrorCode } from '../../domain/error-codes.js';
 import { FlotillaError } from '../../domain/errors.js';
 import type { RunOnTenant } from '../../engines/engine.js';
 import { type Attempt, sessionSettings } from '../attempt.js';
-import { refuseForeignSequences } from '../before-sending.js';
+import { refuseBulkWrites, refuseForeignSequences } from '../before-sending.js';
 import type { TenantSession } from '../contract.js';
 import { wallsFor } from '../dropped.js';
 import { Hints } from '../hints.js';
@@ -21,7 +21,18 @@ import { runBare } from './bare.js';
 import { type Answer, answerOf, type Journal, type Place } from './journal.js';
 
 /** What this grammar does not know may do anything. */
-const UNKNOWN: Statement = { node: '', kind: 'write', from: 0, to: 0, functions: [], targets: [], grants: [], types: [], sequences: [] };
+const UNKNOWN: Statement = {
+  node: '',
+  kind: 'write',
+  from: 0,
+  to: 0,
+  functions: [],
+  targets: [],
+  bulk: [],
+  grants: [],
+  types: [],
+  sequences: [],
+};
 
 /** A text to send, and how. */
 interface Text {
@@ -206,7 +217,10 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
     const inner = blocks.length ? undefined : unwrapped(sql, statements);
     if (inner === undefined)
       throw fail('FLT_STRAY_TRANSACTION', 'mixes BEGIN or COMMIT with other statements in one text; send them one by one.');
-    const sendInner = async (): Promise<Answer> => queryEach(client, inner);
+    const sendInner = async (): Promise<Answer> => {
+      await refuseBulkWrites(attempt, session, inner);
+      return queryEach(client, inner);
+    };
     return once({ send: sendInner }, journal.place(sql, bindings));
   }
 
@@ -228,7 +242,11 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
   return {
     async around({ sql, bindings, index, streams }, send) {
       input.onStep(`${migration}, statement ${index + 1}`);
-      const sendIt = send as () => Promise<Answer>;
+      // What the journal answers was written when the table was smaller, and is not refused now
+      const sendIt = async () => {
+        await refuseBulkWrites(attempt, session, sql);
+        return send() as Promise<Answer>;
+      };
       if (blocks.length === 0) hints = hints.next();
       await hints.read(sql);
       await refuseForeignSequences(attempt, session, sql, hints);

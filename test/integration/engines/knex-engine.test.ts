@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import type { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FlotillaError } from '../../../src/domain/errors.js';
-import type { MigrationEngine, MigrationFile, RunOnTenant } from '../../../src/engines/engine.js';
+import type { MigrationEngine, MigrationFile, Ran, RunOnTenant } from '../../../src/engines/engine.js';
 import { createKnexEngine, type KnexEngineOptions } from '../../../src/engines/knex/knex-engine.js';
 import { classify, describePostgresError } from '../../../src/postgres/sqlstate.js';
 import { createDatabase, type TestDatabase } from '../../support/postgres.js';
@@ -54,11 +54,7 @@ async function only(engine: MigrationEngine): Promise<MigrationFile> {
 /** Sends every statement as it comes. */
 const plainly: RunOnTenant['around'] = (_, send) => send();
 /** Runs the engine's only migration as the runner does: inside a transaction, or outside when the file says so. */
-async function run(
-  engine: MigrationEngine,
-  direction: 'up' | 'down' = 'up',
-  more: Partial<RunOnTenant> = {},
-): Promise<{ statements: number }> {
+async function run(engine: MigrationEngine, direction: 'up' | 'down' = 'up', more: Partial<RunOnTenant> = {}): Promise<Ran> {
   const file = await only(engine);
   if (file.transactional) await client.query('begin');
   try {
@@ -259,7 +255,7 @@ describe('a migration', () => {
       },
       { userParams: (tenant) => ({ tenant: `for ${tenant}` }) },
     );
-    expect(await run(engine)).toEqual({ statements: 2 });
+    expect(await run(engine)).toEqual({ statements: 2, rows: 1 });
     expect(await seen()).toEqual({ client: 'pg', dialect: 'postgresql', param: 'for acme', version: '18.4' });
   });
 
@@ -332,6 +328,19 @@ describe('a migration', () => {
     expect(await tables()).toEqual(['inner', 'kept']);
   });
 
+  it('[K4] counts the rows that its statements write, several in one text as well, and none that they read', async () => {
+    const engine = engineOf({
+      'a.js': `exports.up = async (knex) => {
+        await knex.raw('create table moved (id int primary key, n int)');
+        await knex.raw('insert into moved select i from generate_series(1, 20) i; update moved set n = 1 where id > 15');
+        await knex('moved').where('id', '>', 18).del();
+        await knex.raw('merge into moved m using (select 1 as id) s on m.id = s.id when matched then update set n = 2');
+        await knex('moved').select('*');
+      };`,
+    });
+    expect(await run(engine)).toMatchObject({ rows: 20 + 5 + 2 + 1 });
+  });
+
   it('sends its statements one after the other, counts them, and is told before each', async () => {
     const engine = engineOf({
       'a.js': `exports.up = (knex) => Promise.all([knex.raw('select 1'), knex.raw('select 2'), knex.raw('select 3')]);`,
@@ -344,7 +353,7 @@ describe('a migration', () => {
           return send();
         },
       }),
-    ).toEqual({ statements: 3 });
+    ).toEqual({ statements: 3, rows: 0 });
     expect(told).toEqual(['0: select 1', '1: select 2', '2: select 3']);
   });
 
@@ -426,7 +435,7 @@ describe('after its end a migration', () => {
     const engine = engineOf({
       'a.js': `${config} exports.up = async (knex) => { globalThis.flotillaTestLeft = () => knex.raw('create table late ()').then((it) => it); };`,
     });
-    expect(await run(engine)).toEqual({ statements: 0 });
+    expect(await run(engine)).toEqual({ statements: 0, rows: 0 });
     expect(await failureOf(left.flotillaTestLeft!())).toBeInstanceOf(Error);
     expect(await tables()).toEqual([]);
   });
@@ -447,7 +456,7 @@ describe('after its end a migration', () => {
       'a.js': `exports.config = { transaction: false };
         exports.up = async (knex) => { await knex.raw('select 1'); void knex.raw('select pg_sleep(0.05)').then(() => {}, () => {}); await new Promise(setImmediate); };`,
     });
-    expect(await run(engine)).toEqual({ statements: 2 });
+    expect(await run(engine)).toEqual({ statements: 2, rows: 0 });
     expect((client as unknown as { readyForQuery: boolean }).readyForQuery).toBe(true);
   });
 });

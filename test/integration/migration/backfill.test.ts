@@ -65,7 +65,7 @@ describe('a backfill', () => {
       `${USERS(250)} analyze users; insert into users select n, 'x', 'y' from generate_series(251, 260) n;`,
       FULL_NAME,
     );
-    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ name: '02_fill', written: 260 }] });
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ name: '02_fill', rows: 260 }] });
     expect(it.progress[0]).toMatchObject({ total: 250, exact: false, visited: 0, written: 0 });
     expect(it.progress[1]).toMatchObject({ total: 260, exact: true, visited: 0, written: 0 });
     expect(await it.sql(WRONG)).toEqual([{ n: 0 }]);
@@ -89,7 +89,7 @@ describe('a backfill', () => {
       { n: 100, last: 100 },
     ]);
     await it.sql(`update users set last = 'mended' where id = 150`);
-    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 250 }] });
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ rows: 250 }] });
     expect(await it.sql(WRONG)).toEqual([{ n: 0 }]);
   });
 
@@ -100,7 +100,7 @@ describe('a backfill', () => {
       `{ table: 'things', columns: ['raw'], where: 'doc is null', ${SMALL}, transform: ({ raw }) => ({
          doc: { said: raw, list: [1, null, { deep: true }] }, tags: [raw, null, 'a,b{}'], at: new Date(86400000), bytes: Buffer.from(raw), n: 12.345, big: 9007199254740993n, flag: true }) }`,
     );
-    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 250 }] });
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ rows: 250 }] });
     const right = `doc->>'said' = raw and doc->'list'->2->>'deep' = 'true' and tags = array[raw, null, 'a,b{}'] and at = '1970-01-02Z' and bytes = convert_to(raw, 'UTF8') and n = 12.35 and big = 9007199254740993 and flag`;
     expect(await it.sql(`select count(*)::int n from things where ${right}`)).toEqual([{ n: 250 }]);
   });
@@ -110,7 +110,7 @@ describe('a backfill', () => {
       USERS(250),
       `{ table: 'users', where: 'full_name is null', ${SMALL}, transform: ({ id, first }) => id % 2 ? { full_name: first } : undefined }`,
     );
-    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 125 }] });
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ rows: 125 }] });
   });
 
   it('[B4] says nothing of the row when transform throws, and keeps what was done', async () => {
@@ -247,7 +247,7 @@ describe('what the usual recipe gets wrong', () => {
 
   it('[B-gap] an empty table is done, and no share of nothing', async () => {
     const it = await setup(USERS(0), FULL_NAME);
-    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 0 }] });
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ rows: 0 }] });
     expect(it.progress.at(-1)).toMatchObject({ total: 0, visited: 0, written: 0 });
   });
 
@@ -345,7 +345,7 @@ describe('the way back from a backfill', () => {
     await it.chunks(1);
     expect(await back(it)).toMatchObject({ outcome: 'rolledBack', runs: [{ name: '01_expand' }] });
     expect(await columns(it)).toEqual([]);
-    expect(await it.attempt({ rolloutId: 'r-2' })).toMatchObject({ outcome: 'applied', runs: [{}, { written: 250 }] });
+    expect(await it.attempt({ rolloutId: 'r-2' })).toMatchObject({ outcome: 'applied', runs: [{}, { rows: 250 }] });
     expect(await it.sql('select count(nick)::int n from users')).toEqual([{ n: 250 }]);
   });
 });
@@ -369,7 +369,7 @@ describe('keys', () => {
       `{ table: 'Odd "table', ${key} set: { done: 'done + 1' }, where: 'done = 0', ${SMALL} }`,
     );
     await it.chunks(1);
-    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ written: 251 }] });
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ rows: 251 }] });
     expect(await it.sql('select done, count(*)::int n from "Odd ""table" group by 1')).toEqual([{ done: 1, n: 251 }]);
   });
 

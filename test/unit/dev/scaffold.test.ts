@@ -9,7 +9,8 @@ import { findKnexfile, readKnexfile } from '../../../src/dev/scaffold/knexfile.j
 import { migrationSource, TEMPLATES, type TemplateName, tableFromName } from '../../../src/dev/scaffold/migration-templates.js';
 import { describeProject, toFleetName } from '../../../src/dev/scaffold/project.js';
 import { FlotillaError } from '../../../src/domain/errors.js';
-import { loadConfig } from '../../../src/spec/load-config.js';
+import { readDeclaration } from '../../../src/migration/declaration.js';
+import { loadConfig, selfAlias } from '../../../src/spec/load-config.js';
 
 const folder = (files: Readonly<Record<string, string>> = {}) => {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-scaffold-'));
@@ -123,7 +124,7 @@ describe('a knexfile', () => {
 describe('a new migration', () => {
   const names = Object.keys(TEMPLATES) as TemplateName[];
 
-  it.each(names)('from template %s loads with up and down, in each flavour', async (name) => {
+  it.each(names)('from template %s loads in each flavour, with a way back or the reason why there is none', async (name) => {
     const dir = folder({ 'package.json': '{"type":"module"}' });
     for (const [flavour, extension] of [
       ['ts', 'ts'],
@@ -132,9 +133,22 @@ describe('a new migration', () => {
     ] as const)
       writeFileSync(join(dir, `m.${extension}`), migrationSource(name, 'orders', flavour));
     for (const file of readdirSync(dir).filter((entry) => entry.startsWith('m.'))) {
-      const module = await createJiti(import.meta.url, { fsCache: false }).import<Record<string, unknown>>(join(dir, file));
-      expect([typeof module.up, typeof module.down, file]).toEqual(['function', 'function', file]);
+      const jiti = createJiti(import.meta.url, { fsCache: false, alias: selfAlias() });
+      const module = await jiti.import<Record<string, unknown>>(join(dir, file));
+      const { irreversible } = readDeclaration(module.flotilla) ?? {};
+      expect([typeof module.up, typeof (irreversible ?? module.down), file]).toEqual([
+        'function',
+        irreversible ? 'string' : 'function',
+        file,
+      ]);
     }
+  });
+
+  it('gives no two objects one name, however long the table is called', () => {
+    const source = migrationSource('foreign-key', 't'.repeat(63), 'ts');
+    const made = [...source.matchAll(/name: '(\w+)'/g)].map(([, name]) => name!);
+    expect(made).toHaveLength(2);
+    expect(new Set(made.map((name) => name.slice(0, 63))).size).toBe(2);
   });
 
   it('is about the table that its name says', () => {

@@ -1,0 +1,31 @@
+/** What a template of a migration file is made of. */
+
+export interface TemplateText {
+  /** What a person should know before the names are replaced: comment lines at the top. */
+  readonly intro?: string;
+  /** Functions that it takes from `flotilla/migration`. */
+  readonly imports?: readonly string[];
+  /** Runs outside a transaction. */
+  readonly outside?: true;
+  /** The object that the file exports as `flotilla`, as source. */
+  readonly declares?: string;
+  /** Constants that `up` and `down` share. */
+  readonly shared?: string;
+  /** Body of `up`, indented by two spaces. */
+  readonly up: string;
+  /** Body of `down`, its exact inverse; left out where `declares` says why there is none. */
+  readonly down?: string;
+}
+
+export interface Template {
+  /** One line for the help text. */
+  readonly summary: string;
+  /** @param table a plain name: letters, digits, underscores */
+  readonly text: (table: string) => TemplateText;
+}
+
+/** Postgres cuts off what is longer, and then two names may be one. */
+const LONGEST_NAME = 63;
+
+/** A name made of the table's and what it is for. */
+export const named = (table: string, suffix: string): string => `${table.slice(0, LONGEST_NAME - suffix.length - 1)}_${suffix}`;
