@@ -1,6 +1,8 @@
 /** What migration files may import from `flotilla/migration`. */
 
 export type { FlotillaMigration } from './declaration.js';
+export { SKIP_DUAL_WRITE_BACK } from './dual-write/skip.js';
+export { type AcrossTablesSpec, type Columns, type DualWrite, type DualWriteSpec, dualWrite, type SameRowSpec } from './dual-write.js';
 export {
   addCheckNotValid,
   addEnumValue,
