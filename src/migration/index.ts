@@ -2,6 +2,8 @@
 
 export { type Backfill, type BackfillOptions, backfill, type Row } from './backfill.js';
 export type { FlotillaMigration } from './declaration.js';
+export { SKIP_DUAL_WRITE_BACK } from './dual-write/skip.js';
+export { type AcrossTablesSpec, type Columns, type DualWrite, type DualWriteSpec, dualWrite, type SameRowSpec } from './dual-write.js';
 export {
   addCheckNotValid,
   addEnumValue,

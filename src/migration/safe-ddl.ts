@@ -10,6 +10,7 @@
 import type { Knex } from 'knex';
 import { FlotillaError } from '../domain/errors.js';
 import { ident, literal } from '../postgres/quote.js';
+import { run } from './run.js';
 
 /** A column by name, or an expression as SQL. */
 export type IndexPart = string | { readonly expression: string };
@@ -137,9 +138,6 @@ function action(it: OnChange): string {
   if (!ACTIONS.includes(it)) throw new TypeError(`"${it}" is none of ${ACTIONS.join(', ')}`);
   return it;
 }
-
-/** Knex reads a question mark as the place of a value. */
-const run = (knex: Knex, sql: string): Promise<{ rows: Record<string, unknown>[] }> => knex.raw(sql.replaceAll('?', '\\?')) as never;
 
 function outside(knex: Knex, helper: string): void {
   if (knex.isTransaction) throw new FlotillaError('FLT_IN_TRANSACTION', `${helper} does not work inside a transaction.`, { helper });

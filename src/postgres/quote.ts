@@ -14,9 +14,11 @@ export const longLiteral = (text: string): string => ` E'${text.replaceAll('\\',
 /** A list for `SET search_path TO`. */
 export const searchPath = (schemas: readonly string[]): string => schemas.map(ident).join(', ');
 
-/** A DO block. No name and no value in it can end it before its end: the delimiter is one that it does not hold. */
-export function doBlock(body: string): string {
+/** A text in dollar quotes. No name and no value in it can end it before its end: the delimiter is one that it does not hold. */
+export function dollarQuoted(text: string): string {
   let tag = '$flotilla$';
-  while (body.includes(tag)) tag = tag.replace(/\$$/, '_$');
-  return `do ${tag} ${body} ${tag};`;
+  while (text.includes(tag)) tag = tag.replace(/\$$/, '_$');
+  return `${tag} ${text} ${tag}`;
 }
+
+export const doBlock = (body: string): string => `do ${dollarQuoted(body)};`;

@@ -3,7 +3,7 @@
  * one of them alone has no chunk running from that moment on, and none begins.
  */
 
-import { DUAL_WRITE_SKIP } from '../../migration/dual-write-skip.js';
+import { SKIP_DUAL_WRITE_BACK } from '../../migration/dual-write/skip.js';
 import { BACKFILLS_KEY, CONCURRENTLY_KEY } from '../keys.js';
 import { doBlock } from '../quote.js';
 
@@ -17,7 +17,7 @@ const HELD_BACK: Readonly<Record<string, string>> = {
 export const beginChunk = `${doBlock(`begin
   if not pg_try_advisory_xact_lock_shared(${BACKFILLS_KEY}) then raise exception 'stopped' using errcode = 'FL009'; end if;
   if not pg_try_advisory_xact_lock_shared(${CONCURRENTLY_KEY}) then raise exception 'concurrently' using errcode = 'FL010'; end if;
-end`)} set local ${DUAL_WRITE_SKIP} to on;`;
+end`)} set local ${SKIP_DUAL_WRITE_BACK} to on;`;
 
 /** Why a chunk did not begin, when that was it. */
 export const heldBackBy = (error: unknown): string | undefined => HELD_BACK[(error as { code?: string } | null)?.code ?? ''];
