@@ -5,6 +5,7 @@
  * test/integration/migration/techniques.test.ts that takes it up, down and up again.
  */
 
+import { backfill, dualWrite } from './templates/data.js';
 import { enumValue, foreignKey, index, notNull, unique } from './templates/structure.js';
 import { addColumns, createTable, moveData, plain } from './templates/tables.js';
 import type { Template } from './templates/template.js';
@@ -19,6 +20,8 @@ export const TEMPLATES = {
   'not-null': notNull,
   unique,
   'enum-value': enumValue,
+  'dual-write': dualWrite,
+  backfill,
 } as const satisfies Record<string, Template>;
 
 export type TemplateName = keyof typeof TEMPLATES;
@@ -33,9 +36,9 @@ export function migrationSource(name: TemplateName, table: string, flavour: Flav
   const blocks = [
     say.imports(imports, declares !== undefined),
     intro ? `// ${intro.replaceAll('\n', '\n// ')}` : '',
+    shared ?? '',
     outside ? say.exported('config', '{ transaction: false }') : '',
     declares ? say.exported('flotilla', declares) : '',
-    shared ?? '',
     say.exportedFunction('up', up),
     down === undefined ? '' : say.exportedFunction('down', down),
   ];

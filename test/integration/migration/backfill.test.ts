@@ -1,7 +1,9 @@
 /** Backfills of `flotilla/migration`, run by the runner on a real server. */
 
+import { readFileSync } from 'node:fs';
 import knex from 'knex';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { migrationSource } from '../../../src/dev/scaffold/migration-templates.js';
 import type { BackfillProgress } from '../../../src/domain/backfill/progress.js';
 import { type BackfillOptions, backfill } from '../../../src/migration/backfill.js';
 import { createDatabase, createFixture, query, type RunnerFixture, type TestDatabase } from '../../support/postgres.js';
@@ -432,5 +434,35 @@ describe('mistakes in a backfill', () => {
     );
     expect(await it.attempt()).toMatchObject({ outcome: 'failed', code: 'FLT_TENANT_ESCAPE' });
     expect(await query(db.url, `select count(*)::int n from other_${it.schema}.loot`)).toEqual([{ n: 0 }]);
+  });
+});
+
+describe('docs/migrations/backfill.md', () => {
+  const page = readFileSync(new URL('../../../docs/migrations/backfill.md', import.meta.url), 'utf8');
+  const files = Object.fromEntries([...page.matchAll(/```ts\n\/\/ (\S+)\n([\s\S]*?)```/g)].map(([, name, source]) => [name!, source!]));
+
+  it('[B9] shows what --template backfill writes', () => {
+    expect(Object.values(files)[0]).toBe(migrationSource('backfill', 'users', 'ts'));
+  });
+
+  it('[B9] has examples that run', async () => {
+    const schema = `t${++serial}`;
+    await query(
+      db.url,
+      `create schema ${schema}; set search_path to ${schema}; create table users (id int primary key, first_name text, last_name text, settings jsonb, full_name text);
+       create table profiles (user_id int primary key, greeting text, preferences jsonb);
+       insert into users (id, first_name, last_name, settings) select n, 'F' || n, 'L' || n, '{"theme": "dark"}' from generate_series(1, 30) n`,
+    );
+    const fixture = createFixture(db.url, files);
+    fixtures.push(fixture);
+    expect(await fixture.attempt({ id: schema, host: 'h1', schema })).toMatchObject({
+      outcome: 'applied',
+      runs: [{ rows: 30 }, { rows: 30 }],
+    });
+    const right = await query(
+      urlOf(schema),
+      `select count(*)::int n from users join profiles on user_id = id where full_name = first_name || ' ' || last_name and greeting = 'Hello ' || first_name and preferences = '{"theme": "dark", "migrated": true}'`,
+    );
+    expect(right).toEqual([{ n: 30 }]);
   });
 });
