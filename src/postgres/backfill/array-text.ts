@@ -2,7 +2,15 @@
 
 import type { Column } from './target.js';
 
-const element = (text: string | null): string => (text === null ? 'NULL' : `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`);
+const NUMBER = /^-?\d+$/;
+const ESCAPED = /["\\]/g;
+
+/** Most values need nothing: looking first costs less than replacing. */
+function element(text: string | null): string {
+  if (text === null) return 'NULL';
+  if (NUMBER.test(text)) return text;
+  return `"${text.search(ESCAPED) < 0 ? text : text.replace(ESCAPED, '\\$&')}"`;
+}
 
 /** https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
 export const arrayText = (texts: readonly (string | null)[]): string => `{${texts.map(element).join(',')}}`;

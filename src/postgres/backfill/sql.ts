@@ -45,13 +45,13 @@ export function backfillSql(backfill: Backfill, target: Target): BackfillSql {
   const concerned = where === undefined ? [] : [`(${where})`];
   const all = (conditions: readonly string[]) => (conditions.length === 0 ? 'true' : conditions.join(' and '));
   const order = key.map(({ name }) => `s.${ident(name)}`).join(', ');
-  const typed = (name: string, value: string) => `(${value})::${written.get(name)!.type}`;
+  const cast = (name: string, value: string) => `(${value})::${written.get(name)!.type}`;
   const isThere = `exists (select from ${there} t where ${row(writtenKey, 't')} = ${row(key)})`;
 
   /** Bytes are compared where a type has no `=`, or one that passes over changes: json, numeric, citext. */
   const differs = (names: readonly string[], now: (name: string) => string, then: (name: string) => string) => {
     const one = (name: string) => {
-      const [before, after] = [now(name), typed(name, then(name))];
+      const [before, after] = [now(name), cast(name, then(name))];
       const { equality } = written.get(name)!;
       if (equality === null) return `row(${before})::record *<> row(${after})::record`;
       const bytewise = equality === 'text' ? ' collate "C"' : '';
@@ -120,13 +120,19 @@ export function backfillSql(backfill: Backfill, target: Target): BackfillSql {
     },
 
     writeRows(range, keys, versions, names, values) {
-      const arrays = [...keys, versions, ...values].map((array) => `${array}::text[]`).join(', ');
+      // Arrays of arrays would be unnested to the last value
+      const typed = (array: string, { type, array: nested }: Column) => `${array}::${nested ? 'text' : type}[]`;
+      const arrays = [
+        ...keys.map((array, at) => typed(array, key[at]!)),
+        `${versions}::xid[]`,
+        ...values.map((array, at) => typed(array, written.get(names[at]!)!)),
+      ].join(', ');
       const from = `unnest(${arrays}) as v(${[...keys.map((_, at) => `k${at}`), 'version', ...names.map((_, at) => `c${at}`)].join(', ')})`;
       const value = (name: string) => `v.c${names.indexOf(name)}::${written.get(name)!.type}`;
       // The range says the same once more, for the planner
       const same = [
         ...key.map(({ name, type }, at) => `s.${ident(name)} = v.k${at}::${type}`),
-        's.xmin = v.version::xid',
+        's.xmin = v.version',
         ...within(range),
       ].join(' and ');
       if (into) {

@@ -9,6 +9,8 @@ export interface Column {
   readonly name: string;
   /** With modifiers, e.g. `numeric(10,2)`. */
   readonly type: string;
+  /** An array, or a domain over one. */
+  readonly array: boolean;
   /** json or jsonb. */
   readonly json: boolean;
   /** What tells any two values apart most cheaply: `text` bytewise, `plain` by `=`; else only their bytes do. */
@@ -75,6 +77,7 @@ async function readTable(send: Send, who: string, table: string): Promise<Table>
     `select c.oid::int8::float8 as oid, c.relkind::text as kind, c.reltuples::float8 as tuples,
       (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
          'json', (select coalesce(nullif(t.typbasetype, 0), t.oid) in ('json'::regtype, 'jsonb'::regtype) from pg_type t where t.oid = a.atttypid),
+         'array', (select t.typcategory = 'A' from pg_type t where t.oid = a.atttypid),
          'equality', case when a.atttypid in ('text'::regtype, 'varchar'::regtype) then 'text'
            when a.atttypid = any ('{bool,int2,int4,int8,uuid,date,timestamp,timestamptz,bytea}'::regtype[]) then 'plain' end)
          order by a.attnum) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,

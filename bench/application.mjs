@@ -1,0 +1,29 @@
+// An application that reads and writes random rows at a fixed rate, whether or not its last statement is back. In a thread of its own, so that it
+// measures the server and not whatever else this process is doing. Told "stop", it answers the 99th percentile in milliseconds.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import pg from 'pg';
+
+const { url, rows, perSecond } = workerData;
+const pool = new pg.Pool({ connectionString: url, max: 10, min: 10 });
+const statements = ['select * from t1.users where id = $1', `update t1.users set settings = '{"theme": "light"}' where id = $1`];
+const took = [];
+const open = new Set();
+let sent = 0;
+
+await Promise.all(Array.from({ length: 10 }, () => pool.query('select pg_sleep(0.05)')));
+const timer = setInterval(() => {
+  const id = 1 + Math.floor(Math.random() * rows);
+  const from = performance.now();
+  const one = pool.query(statements[sent++ % 2], [id]).then(() => took.push(performance.now() - from));
+  open.add(one);
+  void one.finally(() => open.delete(one));
+}, 1_000 / perSecond);
+parentPort.postMessage('ready');
+parentPort.once('message', async () => {
+  clearInterval(timer);
+  await Promise.all(open);
+  await pool.end();
+  took.sort((a, b) => a - b);
+  parentPort.postMessage(took[Math.floor(took.length * 0.99)]);
+});
