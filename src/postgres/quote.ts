@@ -1,12 +1,12 @@
 /** Names and values as SQL text. Tenant ids, schema names and data are hostile until they went through here. */
 
-import pg from 'pg';
+import { escapeIdentifier, escapeLiteral } from 'pg';
 
 /** `my"schema` → `"my""schema"` */
-export const ident = (name: string): string => pg.escapeIdentifier(name);
+export const ident = (name: string): string => escapeIdentifier(name);
 
 /** Safe under any setting of standard_conforming_strings. */
-export const literal = (text: string): string => pg.escapeLiteral(text);
+export const literal = (text: string): string => escapeLiteral(text);
 
 /** The same for a long text: `pg` goes over it character by character. */
 export const longLiteral = (text: string): string => ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;

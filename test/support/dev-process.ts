@@ -1,4 +1,4 @@
-/** `flotilla dev` as a process in a copy of the quick start. */
+/** `flotilla dev` as a process in a copy of one of the examples. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
@@ -41,9 +41,9 @@ export interface DevProcess {
   nothingLeft(): Promise<void>;
 }
 
-export function createDevProject(): DevProject {
+export function createDevProject(example = 'quick-start'): DevProject {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-dev-'));
-  cpSync(quickStart, dir, { recursive: true, filter: (path) => !path.includes('.flotilla') });
+  cpSync(join(examples, example), dir, { recursive: true, filter: (path) => !path.includes('.flotilla') });
   const running = new Set<ChildProcess>();
   return {
     dir,
