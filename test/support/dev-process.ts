@@ -1,4 +1,4 @@
-/** `flotilla dev` as a process in a copy of one of the examples. */
+/** `flotilla dev` as a process in a copy of the quick start. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
@@ -41,9 +41,9 @@ export interface DevProcess {
   nothingLeft(): Promise<void>;
 }
 
-export function createDevProject(example = 'quick-start'): DevProject {
+export function createDevProject(): DevProject {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-dev-'));
-  cpSync(join(examples, example), dir, { recursive: true, filter: (path) => !path.includes('.flotilla') });
+  cpSync(quickStart, dir, { recursive: true, filter: (path) => !path.includes('.flotilla') });
   const running = new Set<ChildProcess>();
   return {
     dir,
