@@ -55,8 +55,6 @@ export interface Attempt {
   at: string;
   /** Migrations and directions that have touched nothing suspicious in any tenant so far. Shared by all attempts of the runner. */
   readonly plain: Set<string>;
-  /** Transactions of a backfill that was taken back half-way: what they wrote is ours, not the application's. */
-  readonly discarded: string[];
   /** What a person should know of a migration that went well. */
   readonly notes: string[];
   /** What the checks of each migration came to, the last time that they were made. */
@@ -176,7 +174,7 @@ export function openedState(tenant: TenantRef, names: HistoryNames, row: OpenRow
 /** `xmin` has 32 bits of a transaction id. */
 const wasCopied = ({ xmin, xid }: RawIdentity): boolean => xid !== null && BigInt(xmin) !== BigInt(xid) % 2n ** 32n;
 
-const TELLING: readonly string[] = ['identity', 'baseline', 'applied', 'reverted', 'intent'] satisfies LedgerRow['kind'][];
+const TELLING: readonly string[] = ['identity', 'baseline', 'applied', 'reverted', 'intent', 'failed'] satisfies LedgerRow['kind'][];
 const tellsOfTheTenant = <Row extends { readonly kind: string }>(row: Row): row is Row & Pick<LedgerRow, 'kind'> =>
   TELLING.includes(row.kind);
 

@@ -70,7 +70,7 @@ export const identityRow = (tenant: TenantRef, fleet: string, names: HistoryName
   `insert into ${bookkeeping(tenant, names).ledger} (kind, tenant, fleet, xid) select 'identity', ${literal(tenant.id)}, ${literal(fleet)}, pg_current_xact_id() ${where};`;
 
 export interface LedgerRow extends Moment {
-  readonly kind: 'identity' | 'baseline' | 'applied' | 'reverted' | 'intent';
+  readonly kind: 'identity' | 'baseline' | 'applied' | 'reverted' | 'intent' | 'failed';
   readonly migration: string;
   readonly checksum: string;
   readonly rollout: string;

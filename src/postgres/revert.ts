@@ -56,7 +56,7 @@ export async function revert(
         { tenant: tenant.id, migration: migration.name },
       );
     // What a backfill of ours has put into a column that we added is no reason to keep the column
-    const ours = [...state.rows.flatMap((row) => row.ours), ...attempt.discarded];
+    const ours = state.rows.flatMap((row) => row.ours);
     const written = delta ? await writtenSince(session.client, tenantSchema(tenant), delta, { ...effect, ours }) : [];
     if (written.length)
       throw new FlotillaError(

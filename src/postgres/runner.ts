@@ -72,7 +72,6 @@ export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner
         inHand: '',
         at: '',
         plain,
-        discarded: [],
         notes: [],
         validations: new Map(),
       };

@@ -98,7 +98,7 @@ function readBooks(row: Row | undefined): Books {
   const open = new Set<string>();
   let identity: Position['identity'];
   for (const line of split(row?.l)) {
-    const [kind, second, third] = line.split(US) as [LedgerRow['kind'] | 'failed', string, string];
+    const [kind, second, third] = line.split(US) as [LedgerRow['kind'], string, string];
     if (kind === 'identity') identity = { copied: second === 'true', tenant: JSON.parse(third) as string };
     else if (kind === 'intent' || kind === 'failed') open.add(second);
     else {

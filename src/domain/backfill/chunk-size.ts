@@ -10,7 +10,7 @@ export interface ChunkLimits {
 }
 
 const GROWS_BY = 2;
-const SHRINKS_BY = 4;
+export const SHRINKS_BY = 4;
 
 /** Grows at most twofold a step, so that one lucky chunk is not followed by one that takes minutes; shrinks faster. */
 export function nextChunk(rows: number, tookMs: number, limits: ChunkLimits): number {

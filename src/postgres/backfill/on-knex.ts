@@ -19,10 +19,17 @@ export async function backfillOnKnex(knex: Knex, backfill: Backfill): Promise<vo
     throw new FlotillaError('FLT_IN_TRANSACTION', 'A backfill does not run inside a transaction: each of its chunks is one.', {
       helper: 'backfill',
     });
-  const sending = (on: Knex): Send => {
-    // Knex reads a question mark as the place of a value
-    return async (sql) => answerOf([await on.raw(sql.replaceAll('?', '\\?'))].flat());
-  };
+  // Past Knex, which would read a question mark as the place of a value, and take the backslashes before it away
+  const sending =
+    (on: Knex): Send =>
+    async (sql) => {
+      const connection = await on.client.acquireConnection();
+      try {
+        return answerOf([await connection.query(sql)].flat());
+      } finally {
+        await on.client.releaseConnection(connection);
+      }
+    };
   await runBackfill(
     {
       who: `backfill of ${backfill.table}`,

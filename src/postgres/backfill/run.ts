@@ -1,11 +1,12 @@
 /** Runs a backfill in one tenant, chunk by chunk, from where it stands to its end. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { nextChunk } from '../../domain/backfill/chunk-size.js';
+import { nextChunk, SHRINKS_BY } from '../../domain/backfill/chunk-size.js';
 import { holdsBack } from '../../domain/backfill/pace.js';
 import { type BackfillProgress, smoothedRate } from '../../domain/backfill/progress.js';
 import { FlotillaError } from '../../domain/errors.js';
 import type { Backfill } from '../../migration/backfill.js';
+import { ranOutOfTime } from '../sqlstate.js';
 import { type Cursor, firstCursor, nextPass } from './cursor.js';
 import type { BackfillDoor, Send } from './door.js';
 import { createLoadProbe } from './load.js';
@@ -32,6 +33,14 @@ const LACKING_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 1_000;
 const WAIT_MS = 500;
 const LOOK_FOR_STOP_MS = 100;
+/**
+ * For the statements of one message, which are a transaction: all see the table at one moment, and whatever the database's settings are, the text of
+ * a key is exactly that key, and dates come as the driver reads them.
+ */
+const AS_ONE_SEES_IT =
+  'set transaction isolation level repeatable read; set local datestyle to iso; set local intervalstyle to postgres; set local extra_float_digits to 1; set local bytea_output to hex;';
+/** Of 32 bits, as it stands in the rows. */
+const OWN_XID = 'select pg_current_xact_id()::xid::text as xid';
 
 /** Rows between two keys, read ahead while the chunk before them is being written. */
 interface Step {
@@ -93,8 +102,8 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
     if (exact) cursor = { ...cursor, total: exact.n, exact: true };
   }
 
-  async function refuseUnstable(range: Range): Promise<void> {
-    const again = sql.lackingWithin && (await door.read<{ n: number }>(sql.lackingWithin(range))).rows[0]!.n;
+  async function refuseUnstable(range: Range, xid: string): Promise<void> {
+    const again = sql.lackingWithin && (await door.read<{ n: number }>(sql.lackingWithin(range, xid))).rows[0]!.n;
     if (again === undefined || again < cursor.written * UNSTABLE) return;
     throw new FlotillaError(
       'FLT_BACKFILL_UNSTABLE',
@@ -107,11 +116,18 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
   async function prepare({ after, size, pass }: Cursor): Promise<Step> {
     const boundary = sql.boundary(after, size);
     const again = pass > 1;
-    const { selects } = await door.read(backfill.transform ? `${sql.read(after, size, again)}; ${boundary}` : boundary);
+    const { selects } = await door.read(`${AS_ONE_SEES_IT} ${backfill.transform ? `${sql.read(after, size, again)}; ` : ''}${boundary}`);
     const last = selects.at(-1)![0] as Readonly<Record<string, string>> | undefined;
     const range = { after, upTo: last && Object.values(last) };
-    if (!backfill.transform) return { range, statements: [sql.write(range, again)] };
-    return { range, ...transformRows(selects[0]!, backfill.transform, target, sql, range, door.who) };
+    const { transform } = backfill;
+    if (!transform) return { range, statements: [sql.write(range, again)] };
+    return { range, ...transformRows(selects[0]!, { ...backfill, transform }, target, sql, range, door.who) };
+  }
+
+  /** Rows to try in place of a chunk that the server took too long over; 0: it was one row. */
+  async function smaller({ after, size }: Cursor): Promise<number> {
+    const { n } = (await door.read<{ n: number }>(sql.rest(after, size))).rows[0]!;
+    return n > 1 ? Math.ceil(n / SHRINKS_BY) : 0;
   }
 
   /** From where the cursor stands to the last row. Answers whether rows may lack something behind it. */
@@ -129,16 +145,30 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
       if (!isLast) step = ahead(prepare({ ...at, after: upTo }));
       const deletes = backfill.into?.mirror ? [sql.deleteRows(now.range)] : [];
       let left = 0;
-      cursor = await door.chunk(async (send) => {
+      let xid = '';
+      const work = async (send: Send) => {
         let written = 0;
-        for (const statement of now.statements) written += (await send(statement)).rowCount;
+        for (const statement of now.statements) {
+          const { rowCount, rows } = await send<{ xid: string }>(`${statement}; ${OWN_XID}`);
+          written += rowCount;
+          xid = rows[0]!.xid;
+        }
         left = (now.rows ?? written) - written;
         for (const statement of deletes) written += (await send(statement)).rowCount;
         return passed(at, upTo, upTo ? at.size : (await send<{ n: number }>(sql.rest(at.after, at.size))).rows[0]!.n, written);
-      });
+      };
+      try {
+        cursor = await door.chunk(work);
+      } catch (error) {
+        const size = ranOutOfTime(error) && !door.stop() ? await smaller(at) : 0;
+        if (size === 0) throw error;
+        cursor = { ...at, size };
+        step = ahead(prepare(cursor));
+        continue;
+      }
       const tookMs = performance.now() - began;
       missed += left;
-      if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(now.range);
+      if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(now.range, xid);
       rate = smoothedRate(rate, cursor.visited - at.visited, tookMs);
       tell();
       // A table that one statement has seen whole lacks nothing that was there then
@@ -170,13 +200,12 @@ function ahead<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** One row of a statement that may take long; undefined: it took too long. */
+/** One row of a statement that may take long; undefined: it took too long. Without BEGIN, so that a pool's session is not left in a failed transaction. */
 async function within<R>(send: Send, statement: string, ms: number): Promise<R | undefined> {
   try {
-    return (await send<R>(`begin; set local statement_timeout to ${ms}; ${statement}; commit`)).rows[0];
+    return (await send<R>(`set local statement_timeout to ${ms}; ${statement}`)).rows[0];
   } catch (error) {
     if ((error as { code?: string }).code !== '57014') throw error;
-    await send('rollback');
     return undefined;
   }
 }

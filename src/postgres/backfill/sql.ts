@@ -1,4 +1,7 @@
-/** The statements of one backfill in one tenant. Names are quoted; `where` and the expressions of `set` are SQL of the migration's author. */
+/**
+ * The statements of one backfill in one tenant. Names are quoted; `where` and the expressions of `set` are SQL of the migration's author, in which
+ * the table goes by its own name. So nothing of ours here goes by a name that a table of theirs may have.
+ */
 
 import type { Backfill } from '../../migration/backfill.js';
 import { ident, literal } from '../quote.js';
@@ -19,11 +22,13 @@ export interface BackfillSql {
   readonly count: string;
   /** Whether a row still lacks something. */
   readonly lacking: string;
-  /** `set` in place: how many rows of the range do. */
-  readonly lackingWithin?: (range: Range) => string;
+  /** `set` in place: how many rows of the range do that this transaction has written, and nobody since. */
+  readonly lackingWithin?: (range: Range, xid: string) => string;
   /** `set`: reads and writes in one statement. Its row count is that of the rows written. */
   write(range: Range, again: boolean): string;
-  /** `transform`: which of the next n rows are concerned, with the key as text in `flotilla_k1`… and the row's version in `flotilla_v`. */
+  /** `transform`: columns of `read` that are ours: the key as text, and the row's version. */
+  readonly readNames: { readonly keys: readonly string[]; readonly version: string };
+  /** `transform`: which of the next n rows are concerned. */
   read(after: Range['after'], n: number, again: boolean): string;
   /** `transform`: writes one text array for each column of `names`, behind those of the key and the version. Rows that have changed since are left out. */
   writeRows(range: Range, keys: readonly string[], versions: string, names: readonly string[], values: readonly string[]): string;
@@ -31,22 +36,30 @@ export interface BackfillSql {
   deleteRows(range: Range): string;
 }
 
+/** The table that is written to, where it is another one. */
+const THERE = 'flotilla_into';
+/** What `transform` has answered. */
+const GIVEN = 'flotilla_given';
+
 export function backfillSql(backfill: Backfill, target: Target): BackfillSql {
   const { set = {}, where, into } = backfill;
   const source = ident(backfill.table);
   const there = ident(into?.table ?? backfill.table);
   const { key, written, writtenKey } = target;
-  const row = (columns: readonly Column[], of = 's') => tuple(columns.map(({ name }) => `${of}.${ident(name)}`));
+  let prefix = 'flotilla_';
+  while ([...target.columns.keys()].some((name) => name.startsWith(prefix))) prefix += '_';
+  const columnOf = (name: string) => `${source}.${ident(name)}`;
+  const row = (columns: readonly Column[], of = source) => tuple(columns.map(({ name }) => `${of}.${ident(name)}`));
   const values = (texts: readonly string[]) => tuple(texts.map((text, at) => `${literal(text)}::${key[at]!.type}`));
-  const within = ({ after, upTo }: Range, columns = key, of = 's'): string[] => [
+  const within = ({ after, upTo }: Range, columns = key, of = source): string[] => [
     ...(after ? [`${row(columns, of)} > ${values(after)}`] : []),
     ...(upTo ? [`${row(columns, of)} <= ${values(upTo)}`] : []),
   ];
-  const concerned = where === undefined ? [] : [`(${where})`];
+  const concerned = where === undefined ? [] : [enclosed(where)];
   const all = (conditions: readonly string[]) => (conditions.length === 0 ? 'true' : conditions.join(' and '));
-  const order = key.map(({ name }) => `s.${ident(name)}`).join(', ');
-  const cast = (name: string, value: string) => `(${value})::${written.get(name)!.type}`;
-  const isThere = `exists (select from ${there} t where ${row(writtenKey, 't')} = ${row(key)})`;
+  const order = key.map(({ name }) => columnOf(name)).join(', ');
+  const cast = (name: string, value: string) => `${enclosed(value)}::${written.get(name)!.type}`;
+  const isThere = `exists (select from ${there} ${THERE} where ${row(writtenKey, THERE)} = ${row(key)})`;
 
   /** Bytes are compared where a type has no `=`, or one that passes over changes: json, numeric, citext. */
   const differs = (names: readonly string[], now: (name: string) => string, then: (name: string) => string) => {
@@ -67,84 +80,82 @@ export function backfillSql(backfill: Backfill, target: Target): BackfillSql {
     const update = own.map((name) => `${ident(name)} = excluded.${ident(name)}`).join(', ');
     const changed = differs(
       own,
-      (name) => `t.${ident(name)}`,
+      (name) => `${THERE}.${ident(name)}`,
       (name) => `excluded.${ident(name)}`,
     );
-    return `insert into ${there} as t (${[...keys, ...own.map(ident)].join(', ')}) ${from} on conflict (${keys.join(', ')}) do ${own.length === 0 ? 'nothing' : `update set ${update} where ${changed}`}`;
+    return `insert into ${there} as ${THERE} (${[...keys, ...own.map(ident)].join(', ')}) overriding system value ${from} on conflict (${keys.join(', ')}) do ${own.length === 0 ? 'nothing' : `update set ${update} where ${changed}`}`;
   };
 
   const limitOf = (after: Range['after']) => all(within({ after, upTo: undefined }));
   const own = (names: readonly string[]) => names.filter((name) => !into || !writtenKey.some((column) => column.name === name));
-  const lacks = into
-    ? `not ${isThere}`
-    : backfill.transform
-      ? 'true'
-      : differs(
-          Object.keys(set),
-          (name) => `s.${ident(name)}`,
-          (name) => set[name]!,
-        );
+  const lacks = into ? `not ${isThere}` : backfill.transform ? 'true' : differs(Object.keys(set), columnOf, (name) => set[name]!);
+  const readNames = { keys: key.map((_, at) => `${prefix}k${at + 1}`), version: `${prefix}v` };
   const nth = (columns: string, after: Range['after'], n: number) =>
-    `select ${columns} from ${source} s where ${limitOf(after)} order by ${order} offset ${n - 1} limit 1`;
-  const orphaned = `not exists (select from ${source} s where ${all([`${row(key)} = ${row(writtenKey, 't')}`, ...concerned])})`;
+    `select ${columns} from ${source} where ${limitOf(after)} order by ${order} offset ${n - 1} limit 1`;
+  const orphaned = `not exists (select from ${source} where ${all([`${row(key)} = ${row(writtenKey, THERE)}`, ...concerned])})`;
   return {
-    boundary: (after, n) => nth(key.map(({ name }, at) => `s.${ident(name)}::text as k${at + 1}`).join(', '), after, n),
-    rest: (after, n) => `select count(*)::float8 as n from (select from ${source} s where ${limitOf(after)} limit ${n}) few`,
+    boundary: (after, n) => nth(key.map(({ name }, at) => `${columnOf(name)}::text as k${at + 1}`).join(', '), after, n),
+    rest: (after, n) => `select count(*)::float8 as n from (select from ${source} where ${limitOf(after)} limit ${n}) few`,
     count: `select count(*)::float8 as n from ${source}`,
     ...(into || backfill.transform
       ? {}
       : {
-          lackingWithin: (range) => `select count(*)::float8 as n from ${source} s where ${all([...within(range), ...concerned, lacks])}`,
+          lackingWithin: (range, xid) =>
+            `select count(*)::float8 as n from ${source} where ${all([...within(range), `${source}.xmin = '${xid}'::xid`, ...concerned, lacks])}`,
         }),
-    lacking: `select exists (select from ${source} s where ${all([...concerned, lacks])})${into?.mirror ? ` or exists (select from ${there} t where ${orphaned})` : ''} as yes`,
+    lacking: `select exists (select from ${source} where ${all([...concerned, lacks])})${into?.mirror ? ` or exists (select from ${there} ${THERE} where ${orphaned})` : ''} as yes`,
 
     write(range, again) {
       const names = Object.keys(set);
       if (!into) {
-        const assign = names.map((name) => `${ident(name)} = ${set[name]}`).join(', ');
-        return `update ${source} s set ${assign} where ${all([...within(range), ...concerned, lacks])}`;
+        const assign = names.map((name) => `${ident(name)} = ${enclosed(set[name]!)}`).join(', ');
+        return `update ${source} set ${assign} where ${all([...within(range), ...concerned, lacks])}`;
       }
-      const select = [...key.map(({ name }) => `s.${ident(name)}`), ...own(names).map((name) => `(${set[name]})`)].join(', ');
+      const select = [...key.map(({ name }) => columnOf(name)), ...own(names).map((name) => enclosed(set[name]!))].join(', ');
       // Locked: a copy of what somebody changes at this moment would be older than that change, and overwrite it
       return upsert(
         own(names),
-        `select ${select} from ${source} s where ${all([...within(range), ...concerned, ...(again ? [lacks] : [])])} for share`,
+        `select ${select} from ${source} where ${all([...within(range), ...concerned, ...(again ? [lacks] : [])])} for share`,
       );
     },
 
+    readNames,
     read(after, n, again) {
       const columns = backfill.columns ?? [...target.columns.keys()];
-      const keys = key.map(({ name }, at) => `s.${ident(name)}::text as flotilla_k${at + 1}`);
-      const next = `select s.*, s.xmin::text as flotilla_v from ${source} s where ${limitOf(after)} order by ${order} limit ${n}`;
-      return `select ${[...columns.map((name) => `s.${ident(name)}`), ...keys, 's.flotilla_v'].join(', ')} from (${next}) s where ${all([...concerned, ...(into && again ? [lacks] : [])])}`;
+      const keys = key.map(({ name }, at) => `${columnOf(name)}::text as ${readNames.keys[at]}`);
+      const next = `select ${source}.*, ${source}.xmin::text as ${readNames.version} from ${source} where ${limitOf(after)} order by ${order} limit ${n}`;
+      return `select ${[...columns.map(columnOf), ...keys, `${source}.${readNames.version}`].join(', ')} from (${next}) ${source} where ${all([...concerned, ...(into && again ? [lacks] : [])])}`;
     },
 
     writeRows(range, keys, versions, names, values) {
       // Arrays of arrays would be unnested to the last value
-      const typed = (array: string, { type, array: nested }: Column) => `${array}::${nested ? 'text' : type}[]`;
+      const typed = (array: string, { uncut, array: nested }: Column) => `${array}::${nested ? 'text' : uncut}[]`;
       const arrays = [
         ...keys.map((array, at) => typed(array, key[at]!)),
         `${versions}::xid[]`,
         ...values.map((array, at) => typed(array, written.get(names[at]!)!)),
       ].join(', ');
-      const from = `unnest(${arrays}) as v(${[...keys.map((_, at) => `k${at}`), 'version', ...names.map((_, at) => `c${at}`)].join(', ')})`;
-      const value = (name: string) => `v.c${names.indexOf(name)}::${written.get(name)!.type}`;
+      const from = `unnest(${arrays}) as ${GIVEN}(${[...keys.map((_, at) => `k${at}`), 'version', ...names.map((_, at) => `c${at}`)].join(', ')})`;
+      const value = (name: string) => `${GIVEN}.c${names.indexOf(name)}::${written.get(name)!.uncut}`;
       // The range says the same once more, for the planner
       const same = [
-        ...key.map(({ name, type }, at) => `s.${ident(name)} = v.k${at}::${type}`),
-        's.xmin = v.version',
+        ...key.map(({ name, type }, at) => `${columnOf(name)} = ${GIVEN}.k${at}::${type}`),
+        `${source}.xmin = ${GIVEN}.version`,
         ...within(range),
       ].join(' and ');
       if (into) {
-        const select = [...key.map(({ name }) => `s.${ident(name)}`), ...own(names).map(value)].join(', ');
-        return upsert(own(names), `select ${select} from ${source} s join ${from} on ${same} for share of s`);
+        const select = [...key.map(({ name }) => columnOf(name)), ...own(names).map(value)].join(', ');
+        return upsert(own(names), `select ${select} from ${source} join ${from} on ${same} for share of ${source}`);
       }
-      return `update ${source} s set ${names.map((name) => `${ident(name)} = ${value(name)}`).join(', ')} from ${from} where ${same}`;
+      return `update ${source} set ${names.map((name) => `${ident(name)} = ${value(name)}`).join(', ')} from ${from} where ${same}`;
     },
 
-    deleteRows: (range) => `delete from ${there} t where ${all(within(range, writtenKey, 't'))} and ${orphaned}`,
+    deleteRows: (range) => `delete from ${there} ${THERE} where ${all(within(range, writtenKey, THERE))} and ${orphaned}`,
   };
 }
+
+/** The author's SQL may end in a comment: what follows must not become a part of it. */
+const enclosed = (sql: string): string => `(${sql}\n)`;
 
 /** One value needs no row around it, and an index on one column is found more surely without. */
 const tuple = (values: readonly string[]): string => (values.length === 1 ? values[0]! : `(${values.join(', ')})`);

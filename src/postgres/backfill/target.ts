@@ -9,6 +9,8 @@ export interface Column {
   readonly name: string;
   /** With modifiers, e.g. `numeric(10,2)`. */
   readonly type: string;
+  /** Without them: a cast to it never cuts a text to fit, as one to `varchar(3)` does. */
+  readonly uncut: string;
   /** An array, or a domain over one. */
   readonly array: boolean;
   /** json or jsonb. */
@@ -60,6 +62,8 @@ export async function readTarget(send: Send, who: string, backfill: Backfill): P
     ...missingIn(into?.table ?? backfill.table, written, [...intoNames, ...Object.keys(backfill.set ?? {})]),
   ];
   if (missing.length > 0) throw new FlotillaError('FLT_BACKFILL_INVALID', `${who}: ${missing.join('; ')}.`, { missing });
+  const moved = into ? [] : Object.keys(backfill.set ?? {}).filter((name) => names.includes(name));
+  if (moved.length > 0) throw writesKey(who, moved);
   const pick = (from: ReadonlyMap<string, Column>, of: readonly string[]) => of.map((name) => from.get(name)!);
   return {
     columns,
@@ -75,7 +79,7 @@ async function readTable(send: Send, who: string, table: string): Promise<Table>
   const keyOf = `array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k(n, place) join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.n where k.place <= i.indnkeyatts order by k.place)`;
   const { rows } = await send<Table>(
     `select c.oid::int8::float8 as oid, c.relkind::text as kind, c.reltuples::float8 as tuples,
-      (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+      (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'uncut', format_type(a.atttypid, -1),
          'json', (select coalesce(nullif(t.typbasetype, 0), t.oid) in ('json'::regtype, 'jsonb'::regtype) from pg_type t where t.oid = a.atttypid),
          'array', (select t.typcategory = 'A' from pg_type t where t.oid = a.atttypid),
          'equality', case when a.atttypid in ('text'::regtype, 'varchar'::regtype) then 'text'
@@ -84,7 +88,8 @@ async function readTable(send: Send, who: string, table: string): Promise<Table>
       (select to_json(${keyOf}) from pg_index i where i.indrelid = c.oid and i.indisprimary) as primary,
       (select json_agg(${keyOf}) from pg_index i where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
          and not exists (select from unnest(i.indkey::int2[]) with ordinality k(n, place) join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.n
-           where k.place <= i.indnkeyatts and not a.attnotnull)) as unique
+           where k.place <= i.indnkeyatts and (not a.attnotnull
+             or exists (select from pg_constraint n where n.conrelid = a.attrelid and n.contype = 'n' and not n.convalidated and a.attnum = any (n.conkey))))) as unique
      from pg_class c where c.oid = to_regclass(${literal(ident(table))})`,
   );
   const found = rows[0];
@@ -98,5 +103,8 @@ const sameColumns = (one: readonly string[], other: readonly string[]): boolean 
   one.length === other.length && one.every((name) => other.includes(name));
 const list = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
 const noKey = (who: string, what: string): FlotillaError => new FlotillaError('FLT_BACKFILL_KEY', `${who}: ${what}.`);
+/** In place: its rows would come again under their new keys, without an end. */
+export const writesKey = (who: string, columns: readonly string[]): FlotillaError =>
+  new FlotillaError('FLT_BACKFILL_INVALID', `${who}: it is paged by ${list(columns)}, and cannot write there.`, { columns });
 const missingIn = (table: string, columns: ReadonlyMap<string, Column>, wanted: readonly string[]): string[] =>
   wanted.filter((name) => !columns.has(name)).map((name) => `"${table}" has no column "${name}"`);

@@ -45,13 +45,14 @@ export async function runChunks(
   const kept = entries.find(({ key }) => key === CURSOR)?.result;
   let chunks = entries.reduce((most, it) => (it.key === CHUNK ? Math.max(most, it.occurrence) : most), 0);
 
+  const stop = () => input.stop?.() === true || input.cut?.() === true;
   const send: Send = async <R>(sql: string) => answerOf<R>(await queryEach(client, sql));
 
   const keep = (cursor: Cursor): string => {
     const entry = (key: string, occurrence: number, result: string) =>
       `(${literal(migration)}, 'up', '${key}', ${occurrence}, 'done', ${literal(`pass ${cursor.pass}, ${cursor.visited} rows`)}, ${result})`;
     return `insert into ${step} (migration, direction, key, occurrence, state, statement, result)
-      values ${entry(CURSOR, 0, `'\\x${Buffer.from(JSON.stringify(cursor)).toString('hex')}'::bytea`)}, ${entry(CHUNK, (chunks % MOST_CHUNKS) + 1, 'null')}
+      values ${entry(CURSOR, 0, `decode('${Buffer.from(JSON.stringify(cursor)).toString('hex')}', 'hex')`)}, ${entry(CHUNK, (chunks % MOST_CHUNKS) + 1, 'null')}
       on conflict (migration, direction, key, occurrence) do update set xid = pg_current_xact_id(), statement = excluded.statement, result = excluded.result, at = clock_timestamp();`;
   };
 
@@ -63,7 +64,7 @@ export async function runChunks(
       return send(text);
     });
     const walls = await wallsFor(attempt, session, hints);
-    await client.query(`${closeStep(settings, hold, walls, keep(cursor))} commit;`);
+    await client.query(`${begin} ${closeStep(settings, hold, walls, keep(cursor))} commit;`);
     chunks++;
     attempt.lookCloser = false;
     attempt.plain.add(inHandKey(attempt));
@@ -92,14 +93,14 @@ export async function runChunks(
             else if (code === 'FL007' && !attempt.lookCloser) attempt.lookCloser = true;
             else if (why !== undefined) {
               input.onStep(`${migration}, waiting: ${why}`);
-              if (input.cut?.()) throw new CutShort();
+              if (stop()) throw new CutShort();
               await delay(LOOK_AGAIN_MS);
               tries--;
             } else await waitForLock(error, tries, input);
           }
         }
       },
-      stop: () => input.stop?.() === true || input.cut?.() === true,
+      stop,
       onProgress(progress) {
         input.onStep(`${migration}: ${progressText(progress)}`);
         input.onBackfill?.({ migration, ...progress });
@@ -111,17 +112,16 @@ export async function runChunks(
 
 /**
  * Ends the open transaction, and a backfill that stopped half-way with it: it would begin anew. What it has written stays until the migration
- * that made room for it is taken back.
+ * that made room for it is taken back; the ledger keeps whose it is.
  */
 export async function discardBackfill(attempt: Attempt, { client }: TenantSession, migration: string): Promise<void> {
+  const { input } = attempt;
   const { tenant, names } = sessionSettings(attempt);
-  const { step } = bookkeeping(tenant, names);
-  const { rows } = await client.query<{ xid: string }>(
-    `select xid::xid::text as xid from ${step} where migration = $1 and key = '${CHUNK}'`,
-    [migration],
-  );
-  attempt.discarded.push(...rows.map(({ xid }) => xid));
-  await client.query(`delete from ${step} where migration = ${literal(migration)}; commit`);
+  const { step, ledger } = bookkeeping(tenant, names);
+  const [of, chunks] = [`where migration = ${literal(migration)}`, `and key = '${CHUNK}'`];
+  await client.query(`insert into ${ledger} (kind, tenant, fleet, migration, direction, rollout, ours)
+    values ('failed', ${literal(tenant.id)}, ${literal(input.fleet)}, ${literal(migration)}, 'up', ${literal(input.rolloutId)}, array(select xid::xid from ${step} ${of} ${chunks}));
+  delete from ${step} ${of}; commit`);
   attempt.notes.push(
     `${migration}: its backfill had stopped half-way and begins anew another time; what it has written stays where its column stays`,
   );

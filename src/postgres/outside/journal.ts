@@ -91,7 +91,7 @@ export class Journal {
   }
   #insert(place: Place, state: Entry['state'], value: unknown): string {
     const { step } = bookkeeping(this.settings.tenant, this.settings.names);
-    const result = value === undefined ? 'null' : `'\\x${serialize(value).toString('hex')}'::bytea`;
+    const result = value === undefined ? 'null' : `decode('${serialize(value).toString('hex')}', 'hex')`;
     return `insert into ${step} (migration, direction, key, occurrence, state, statement, result)
       values (${literal(this.migration)}, '${this.direction}', '${place.key}', ${place.occurrence}, '${state}', ${literal(place.sql.slice(0, HEAD))}, ${result})
       on conflict (migration, direction, key, occurrence) do update set state = excluded.state, result = excluded.result, at = clock_timestamp();`;
