@@ -92,11 +92,11 @@ export function classify(error: unknown): Classified | undefined {
 /** Server messages that quote no row value: their text may be shown. Data and constraint errors (classes 22, 23, P0) quote rows. */
 const SAFE_TEXT = /^(25|3D|3F|40|42|53|54|55|57|58|0A|2B|FL)/;
 
-/** One sentence about a server error that holds no row value, no binding and no connection string. */
 /** Cancelled by the server's own clock: it has one code for that and for a person who cancels. */
 export const ranOutOfTime = (error: unknown): boolean =>
   (error as PostgresError | null)?.code === '57014' && !/user request/.test(describePostgresError(error as PostgresError));
 
+/** One sentence about a server error that holds no row value, no binding and no connection string. */
 export function describePostgresError(error: PostgresError): string {
   const code = error.code ?? '';
   if (SAFE_TEXT.test(code) && !/^4260|^42P18/.test(code)) return (error.serverMessage ?? error.message).split('\n')[0]!;
