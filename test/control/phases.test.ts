@@ -1,0 +1,92 @@
+/** A change in phases, on real tenants: what a plan refuses, what it lets out, and when. */
+
+import { expect, it } from 'vitest';
+import type { PlanSummary } from '../../src/domain/plan.js';
+import { createNotes } from '../support/migration-sources.js';
+import { type SteeredFleet, steeredFleet } from '../support/steered-fleet.js';
+
+const EXPAND = '20260102000000_add_text';
+const CONTRACT = '20260104000000_drop_body';
+const alter = (declares: string, up: string, down: string) => `
+exports.flotilla = { ${declares} };
+exports.up = (knex) => knex.schema.alterTable('notes', (t) => { ${up} });
+exports.down = (knex) => knex.schema.alterTable('notes', (t) => { ${down} });
+`;
+const notes = { '20260101000000_notes.js': createNotes };
+const expand = { [`${EXPAND}.js`]: alter(`phase: 'expand'`, `t.text('text');`, `t.dropColumn('text');`) };
+const contract = (more = '') => ({
+  [`${CONTRACT}.js`]: alter(`phase: 'contract', after: ['${EXPAND}'], ${more}`, `t.dropColumn('body');`, `t.text('body');`),
+});
+const all = (more?: string) => ({ ...notes, ...expand, ...contract(more) });
+
+const hosts = { h1: { schemas: ['t01', 't02'] } };
+const errors = (plan: PlanSummary) => plan.findings.filter(({ severity }) => severity === 'error').map(({ code }) => code);
+async function rollOut(fleet: SteeredFleet, options: Parameters<SteeredFleet['client']['start']>[0] = {}): Promise<void> {
+  await fleet.client.start(options);
+  expect((await fleet.ended()).state).toBe('succeeded');
+}
+async function born(fleet: SteeredFleet, id: string): Promise<void> {
+  await fleet.rows('h1', `create schema ${id}`);
+  await fleet.directory(`insert into public.tenants values ('${id}', 'h1', '${id}')`);
+}
+
+it('[Z-gap] refuses a contract in the rollout of its expand with exit 3 and the command that goes on; later a new tenant runs both in one', async () => {
+  const fleet = await steeredFleet({ hosts, migrations: all() });
+  const refused = await fleet.cli(['start', '--yes', '--json']);
+  expect(refused.code).toBe(3);
+  expect(refused.json.error).toMatchObject({ code: 'FLT_CONTRACT_TOO_SOON' });
+  expect(JSON.stringify(refused.json)).toContain(`flotilla start --to ${EXPAND}`);
+  await expect(fleet.client.migrateTenant('t01'), 'nor for one tenant by name').rejects.toMatchObject({ code: 'FLT_CONTRACT_TOO_SOON' });
+  expect(await fleet.having('notes')).toEqual([]);
+
+  await rollOut(fleet, { to: EXPAND });
+  await rollOut(fleet);
+  await born(fleet, 't03');
+  const plan = await fleet.client.plan();
+  expect(plan.migrations.map(({ name }) => name)).toContain(CONTRACT);
+  expect(errors(plan)).toEqual([]);
+  expect(await fleet.client.migrateTenant('t03')).toMatchObject({ outcome: 'applied', migrations: [expect.anything(), EXPAND, CONTRACT] });
+});
+
+it('[Z-gap] is judged over the whole fleet: tenants that have the expand wait for those that lack it, and not for those born later', async () => {
+  const fleet = await steeredFleet({ hosts: { h1: { schemas: ['t01', 't02', 't03'] } }, migrations: all() });
+  await rollOut(fleet, { to: EXPAND, tenants: ['t01'] });
+  expect(errors(await fleet.client.plan({ tenants: ['t01'] })), 'nobody has looked at the others').toEqual(['FLT_CONTRACT_TOO_SOON']);
+  await fleet.client.pin({ tenants: ['t03'], reason: 'holiday' });
+  await rollOut(fleet, { to: EXPAND });
+  const behind = (await fleet.client.plan({ tenants: ['t01'] })).findings.find(({ code }) => code === 'FLT_CONTRACT_TOO_SOON');
+  expect(behind, 'the pinned one was there').toMatchObject({ tenants: 1, sample: ['t03'] });
+  await born(fleet, 't04');
+  await fleet.client.unpin({ tenants: ['t03'] });
+  await rollOut(fleet, { to: EXPAND, tenants: ['t03'] });
+  const both = await fleet.client.plan();
+  expect(errors(both)).toEqual([]);
+  expect(both.migrations.map(({ name }) => name)).toEqual(['20260101000000_notes', EXPAND, CONTRACT]);
+  await rollOut(fleet);
+  expect(
+    await fleet.rows('h1', `select table_schema from information_schema.columns where table_name = 'notes' and column_name = 'body'`),
+  ).toEqual([]);
+});
+
+it('[Z5] tells of every mistake in how files are tied together, with the file, and plans nothing', async () => {
+  const fleet = await steeredFleet({
+    hosts,
+    migrations: {
+      ...notes,
+      [`${EXPAND}.js`]: alter(`phase: 'expand', after: ['${CONTRACT}', 'no_such']`, `t.text('text');`, `t.dropColumn('text');`),
+      ...contract(),
+      '20260105000000_alone.js': alter(`phase: 'contract'`, `t.text('more');`, `t.dropColumn('more');`),
+    },
+  });
+  const plan = await fleet.client.plan();
+  expect(plan.frozen).toBe(false);
+  const said = plan.findings.filter(({ code }) => code === 'FLT_MIGRATION_INVALID').map(({ message }) => message);
+  expect(said).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(new RegExp(`${EXPAND}.js: flotilla.after: "${CONTRACT}" is newer.*cycle`)),
+      `${EXPAND}.js: flotilla.after: there is no migration "no_such"`,
+      expect.stringContaining('20260105000000_alone.js: it does not load: flotilla.after: expected what the contract comes after'),
+    ]),
+  );
+  expect(said).toHaveLength(3);
+});
