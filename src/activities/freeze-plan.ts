@@ -12,7 +12,7 @@ import type { MigrationFile } from '../engines/engine.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { acceptedSources } from './edited-sources.js';
-import { type ContractScope, judgePhases } from './judge-phases.js';
+import { judgePhases } from './judge-phases.js';
 import { placeWaves } from './place-waves.js';
 import { mergeFindings } from './scan-findings.js';
 import { strategyFor } from './strategy-for.js';
@@ -59,7 +59,7 @@ export const createFreezePlan =
     const migrations = await plannedMigrations(deps, input, files, to);
     const gates = turnOff(strategy.policy.gates, input.gatesOff ?? []);
     findings.push(...sideEffects(files, migrations), ...gatesOffFindings(gates));
-    if (input.mode !== 'scan') findings.push(...(await judgePhases(deps, phasesOf(input), files, migrations)));
+    if (input.mode !== 'scan') findings.push(...(await judgePhases(deps, phasesOf(input), migrations, 'planning')));
     const judged = mergeFindings(allowOutOfOrder(findings, strategy));
     const frozen =
       (input.mode === 'freeze' || onDemand) && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
@@ -102,11 +102,12 @@ export const createFreezePlan =
     return storeSummary(deps.control, summary, isWhole(input));
   };
 
-const isWhole = ({ tenants, selector }: FreezeInput): boolean => tenants === undefined && selector === undefined;
+const isWhole = ({ tenants, selector }: Pick<FreezeInput, 'tenants' | 'selector'>): boolean =>
+  tenants === undefined && selector === undefined;
 
-const phasesOf = (input: FreezeInput): ContractScope => ({
-  fleet: input.fleet,
-  planId: input.planId,
+const phasesOf = ({ fleet, planId, ...input }: FreezeInput): Parameters<typeof judgePhases>[1] => ({
+  fleet,
+  planId,
   whole: isWhole(input),
   ...(input.tenants === undefined ? {} : { tenants: input.tenants }),
 });

@@ -14,6 +14,7 @@ import { steerOrParked } from './parked.js';
 import { type PlanOptions, plan } from './plan.js';
 import { type PreviewOptions, previewRollback } from './preview-rollback.js';
 import * as reads from './reads.js';
+import { type ReportOptions, reportAppVersion } from './report-app-version.js';
 import { retry } from './retry.js';
 import { type RollbackOptions, rollback } from './rollback.js';
 import type { RolloutStatus } from './rollout-status.js';
@@ -131,6 +132,13 @@ export class FlotillaClient {
     return holds.unpin(this.#context, options);
   }
 
+  // Told by applications
+
+  /** {@inheritDoc reportAppVersion} */
+  reportAppVersion(version: string, options: ReportOptions = {}): Promise<void> {
+    return reportAppVersion(this.#context, version, options);
+  }
+
   // Put right what histories say; each is audited with actor and reason.
 
   /** {@inheritDoc truth.repair} */
@@ -184,6 +192,10 @@ export class FlotillaClient {
   /** Is this tenant at least at this migration? For applications that switch code on per tenant. @throws FLT_UNKNOWN_TENANT */
   async isReady(tenant: string, migration: string): Promise<boolean> {
     return (await reads.ready(this.#context, migration, tenant)).ready;
+  }
+  /** {@inheritDoc reads.phases} */
+  phases(tenant?: string): ReturnType<typeof reads.phases> {
+    return reads.phases(this.#context, tenant);
   }
   /** Past rollouts, newest first. */
   history(options: reads.HistoryOptions = {}): ReturnType<typeof reads.history> {

@@ -14,15 +14,14 @@ export interface Knowing {
   readonly whole?: boolean;
 }
 
-/** Somebody has looked at the whole fleet. */
-export async function fleetKnown(pool: ControlPool, { fleet, whole = false }: Knowing): Promise<boolean> {
-  if (whole) return true;
-  const [row] = await ask<{ known: boolean }>(
+/** The newest plan of the whole fleet; undefined: nobody has looked at it yet. */
+export async function newestWhole(pool: ControlPool, fleet: string): Promise<string | undefined> {
+  const [row] = await ask<{ id: string }>(
     pool,
-    'select exists (select from plan where fleet = $1 and whole and summary is not null) as known',
+    'select id from plan where fleet = $1 and whole and summary is not null order by id desc limit 1',
     [fleet],
   );
-  return row!.known;
+  return row?.id;
 }
 
 interface Row {

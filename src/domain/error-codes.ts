@@ -352,7 +352,7 @@ export const ERROR_CODES = {
     'stops',
     3,
     'A contract needs flags that nobody confirms: code that reads the old form may still run.',
-    'Turn the flags on, or correct "flags" in flotilla.config.ts, and plan again.',
+    'Turn the flags on, or correct "flags" in flotilla.config.ts, and plan again; what comes before the contract can go out meanwhile: flotilla start --to MIGRATION.',
   ),
   FLT_APP_VERSION_TOO_OLD: row(
     'PreflightError',

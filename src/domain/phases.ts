@@ -5,7 +5,6 @@
 
 import ms from 'ms';
 import type { FlotillaMigration } from '../migration/declaration.js';
-import { type AppReports, judgeAppVersions } from './app-versions.js';
 import { ERROR_CODES, type ErrorCode } from './error-codes.js';
 import type { Finding } from './plan.js';
 
@@ -149,25 +148,16 @@ export interface ContractFacts {
   readonly contract: FleetStanding;
   /** What comes before it in its change. */
   readonly parents: readonly FleetStanding[];
-  /** Flags of the contract that the hook does not confirm, and why. */
-  readonly unconfirmed: readonly { readonly flag: string; readonly why: string }[];
-  /** What the application has reported; undefined: the contract has no floor. */
-  readonly apps?: AppReports;
 }
 
 /** The whole fleet went through it: whoever lacks it is a straggler or was born later, and nobody reads the old form any more. */
 export const isOver = ({ succeeded, has, inUse }: FleetStanding): boolean => succeeded || (has > 0 && inUse === 0);
 
-/** Why one contract may not go out now; nothing: it may. */
-export function judgeContract({ name, declares = {} }: Phased, facts: ContractFacts): readonly Finding[] {
+/** Why it is too early for one contract; nothing: it is not. */
+export function judgeContract({ name, declares }: Phased, facts: ContractFacts): readonly Finding[] {
   if (isOver(facts.contract)) return [];
   const soon = tooSoon(name, facts);
-  return [
-    ...soon,
-    ...(soon.length > 0 || declares.bake === undefined ? [] : baking(name, declares.bake, facts)),
-    ...unconfirmedFlags(name, facts.unconfirmed),
-    ...(declares.appVersion === undefined || !facts.apps ? [] : judgeAppVersions(name, declares.appVersion, facts.apps)),
-  ];
+  return soon.length > 0 || declares?.bake === undefined ? soon : baking(name, declares.bake, facts);
 }
 
 /** The last migration that may go out when these contracts may not; undefined: there is none. */
@@ -219,7 +209,13 @@ function baking(name: string, bake: string, { nowMs, parents }: ContractFacts): 
   ];
 }
 
-function unconfirmedFlags(name: string, unconfirmed: ContractFacts['unconfirmed']): readonly Finding[] {
+export interface UnconfirmedFlag {
+  readonly flag: string;
+  readonly why: string;
+}
+
+/** One finding that names all flags which are not confirmed. */
+export function judgeFlags(name: string, unconfirmed: readonly UnconfirmedFlag[]): readonly Finding[] {
   if (unconfirmed.length === 0) return [];
   const flags = unconfirmed.map(({ flag, why }) => `"${flag}" (${why})`).join(', ');
   return [error('FLT_FLAG_NOT_CONFIRMED', name, `${name} needs flags that are not confirmed: ${flags}.`)];

@@ -1,6 +1,7 @@
 /** A change in phases, on real tenants: what a plan refuses, what it lets out, and when. */
 
 import { expect, it } from 'vitest';
+import { DOCUMENTS } from '../../src/client/documents.js';
 import type { PlanSummary } from '../../src/domain/plan.js';
 import { createNotes } from '../support/migration-sources.js';
 import { type SteeredFleet, steeredFleet } from '../support/steered-fleet.js';
@@ -66,6 +67,63 @@ it('[Z-gap] is judged over the whole fleet: tenants that have the expand wait fo
   expect(
     await fleet.rows('h1', `select table_schema from information_schema.columns where table_name = 'notes' and column_name = 'body'`),
   ).toEqual([]);
+});
+
+it('[Z-gap] a contract waits for its bake time, its flags and the application, is judged again when it starts, and phases says so', async () => {
+  const fleet = await steeredFleet({
+    hosts,
+    migrations: all(`bake: '1h', flags: ['new-text'], appVersion: '2.10.0'`),
+    config: `strategy: 'fast', flags: { sql: 'select name from public.flags' },`,
+  });
+  await fleet.control('create table public.flags (name text)');
+  const phases = async (...more: string[]) => {
+    const ran = await fleet.cli(['phases', ...more, '--json']);
+    expect(DOCUMENTS.phases.parse(ran.json)).toEqual(ran.json);
+    return ran.json.changes;
+  };
+  expect(await phases()).toMatchObject([
+    {
+      name: EXPAND,
+      state: 'notBegun',
+      upNext: EXPAND,
+      migrations: [{ phase: 'expand', has: 0 }, { phase: 'contract' }],
+      next: [{ command: 'flotilla plan' }],
+    },
+  ]);
+  await rollOut(fleet, { to: EXPAND });
+  expect(errors(await fleet.client.plan())).toEqual(['FLT_BAKING', 'FLT_FLAG_NOT_CONFIRMED', 'FLT_APP_VERSION_UNKNOWN']);
+  const [blocked] = await phases('--tenant', 't01');
+  expect(blocked).toMatchObject({
+    state: 'underWay',
+    upNext: CONTRACT,
+    migrations: [
+      { name: EXPAND, has: 2, lacks: 0, tenantHas: true },
+      { name: CONTRACT, has: 0, lacks: 2, tenantHas: false },
+    ],
+    blockedBy: [{ code: 'FLT_BAKING' }, { code: 'FLT_FLAG_NOT_CONFIRMED' }, { code: 'FLT_APP_VERSION_UNKNOWN' }],
+    next: [{ command: `flotilla start --to ${CONTRACT}` }],
+  });
+  expect((await fleet.cli(['phases'])).stdout).toMatch(/expand +2 of 2 .*\n→ +contract +0 of 2 /);
+  expect(await fleet.cli(['phases', '--tenant', 'nobody', '--json'])).toMatchObject({
+    code: 3,
+    json: { error: { code: 'FLT_UNKNOWN_TENANT' } },
+  });
+
+  await expect(fleet.client.reportAppVersion('newest')).rejects.toMatchObject({ code: 'FLT_USAGE' });
+  await fleet.client.reportAppVersion('2.9.1', { app: 'web' });
+  await fleet.client.reportAppVersion('2.10.0', { app: 'web' });
+  await fleet.control(`update flotilla.rollout set finished_at = finished_at - interval '2 hours'`);
+  await fleet.control(`insert into public.flags values ('new-text')`);
+  expect(errors(await fleet.client.plan()), 'one instance is old').toEqual(['FLT_APP_VERSION_TOO_OLD']);
+  await fleet.control(`update flotilla.app_version set at = at - interval '16 minutes' where version = '2.9.1'`);
+  const plan = await fleet.client.plan();
+  expect(errors(plan)).toEqual([]);
+
+  await fleet.control('delete from public.flags');
+  await expect(fleet.client.start({ planId: plan.planId })).rejects.toMatchObject({ code: 'FLT_FLAG_NOT_CONFIRMED' });
+  await fleet.control(`insert into public.flags values ('new-text')`);
+  await rollOut(fleet, { planId: plan.planId });
+  expect(await phases()).toMatchObject([{ state: 'done', next: [] }]);
 });
 
 it('[Z5] tells of every mistake in how files are tied together, with the file, and plans nothing', async () => {

@@ -5,6 +5,7 @@ import {
   changesOf,
   type FleetStanding,
   judgeContract,
+  judgeFlags,
   lastBefore,
   PHASES,
   type Phased,
@@ -42,7 +43,6 @@ const facts = (more: Partial<ContractFacts> = {}): ContractFacts => ({
   fleetKnown: true,
   contract: missing('05_drop_mail'),
   parents: parents.map((name) => standing(name)),
-  unconfirmed: [],
   ...more,
 });
 const codes = (found: readonly { readonly severity: string; readonly code: string }[]) =>
@@ -136,8 +136,8 @@ it('[Z-gap] a tenant that was left behind holds the contract back; one that is b
 });
 
 it('[Z-gap] a contract that the fleet has gone through is asked nothing any more', () => {
-  const strict = with_({ bake: '7d', flags: ['f'], appVersion: '2.0.0' });
-  const behind = { parents: parents.map((name) => missing(name)), unconfirmed: [{ flag: 'f', why: 'off' }] };
+  const strict = with_({ bake: '7d' });
+  const behind = { parents: parents.map((name) => missing(name)) };
   expect(judgeContract(strict, facts({ ...behind, contract: standing('05_drop_mail', { lacks: 1, inUse: 1 }) }))).toEqual([]);
   const knexDid = standing('05_drop_mail', { lacks: 1, inUse: 0, rolledOut: false, succeeded: false });
   expect(judgeContract(strict, facts({ ...behind, contract: knexDid }))).toEqual([]);
@@ -163,17 +163,13 @@ it('[Z-gap] bakes from the end of the last rollout of what it comes after, and s
 });
 
 it('[Z-gap] names every flag that is not confirmed', () => {
-  const found = judgeContract(
-    contract,
-    facts({
-      unconfirmed: [
-        { flag: 'a', why: 'off' },
-        { flag: 'b', why: 'no answer' },
-      ],
-    }),
-  );
+  const found = judgeFlags('05_drop_mail', [
+    { flag: 'a', why: 'off' },
+    { flag: 'b', why: 'no answer' },
+  ]);
   expect(codes(found)).toEqual(['error FLT_FLAG_NOT_CONFIRMED']);
   expect(found[0]?.message).toMatch(/"a" \(off\), "b" \(no answer\)/);
+  expect(judgeFlags('05_drop_mail', [])).toEqual([]);
 });
 
 it('[Z5] what may go out instead is all before the first contract that may not', () => {
