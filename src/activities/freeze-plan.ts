@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { pinsWithin } from '../control/holds.js';
-import { countHosts, countPositions, countStates, setStates } from '../control/plan-tenants.js';
+import { countHosts, countPositions, countStates, setStates, stopAt } from '../control/plan-tenants.js';
 import { storeSummary } from '../control/plans.js';
 import { unclearTenants } from '../control/rollout-tenants.js';
 import { canonicalJson } from '../domain/canonical-json.js';
@@ -30,7 +30,7 @@ export const createFreezePlan =
   (deps: ActivityDeps): Activities['freezePlan'] =>
   async (input) => {
     const { files } = await deps.engine.list();
-    const to = target(files, input.to);
+    let to = target(files, input.to);
     const unknown = await unknownTenants(deps, input.planId, input.tenants);
     const findings: Finding[] = [...input.findings, ...(unknown ? [unknown] : [])];
     await holdBack(deps, input, findings);
@@ -46,6 +46,16 @@ export const createFreezePlan =
         : await placeWaves(deps, { hosts: deps.fleet.hosts, strategy, planId: input.planId }, strategy.unmatched === 'ignore');
     findings.push(...(waves?.findings ?? []));
 
+    let migrations = await plannedMigrations(deps, input, files, to);
+    const phases = input.mode === 'scan' ? { findings: [] } : await judgePhases(deps, phasesOf(input), migrations, 'planning');
+    if (onDemand && phases.before !== undefined) {
+      // Somebody waits for it: it comes to where the fleet stands
+      to = phases.before;
+      await stopAt(deps.control, input.planId, to);
+      migrations = await plannedMigrations(deps, input, files, to);
+    }
+    findings.push(...phases.findings.map((it): Finding => (onDemand ? { ...it, severity: 'warning' } : it)));
+
     const counts = await countStates(deps.control, input.planId);
     const total = Object.values(counts).reduce((n, count) => n + (count ?? 0), 0);
     if (total === 0 && !findings.some((finding) => finding.severity === 'error')) {
@@ -56,10 +66,8 @@ export const createFreezePlan =
         message: selected ? 'The selection holds no tenant.' : 'The fleet holds no tenant.',
       });
     }
-    const migrations = await plannedMigrations(deps, input, files, to);
     const gates = turnOff(strategy.policy.gates, input.gatesOff ?? []);
     findings.push(...sideEffects(files, migrations), ...gatesOffFindings(gates));
-    if (input.mode !== 'scan') findings.push(...(await judgePhases(deps, phasesOf(input), migrations, 'planning')));
     const judged = mergeFindings(allowOutOfOrder(findings, strategy));
     const frozen =
       (input.mode === 'freeze' || onDemand) && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');

@@ -36,8 +36,14 @@ const appIsNewEnough: ContractCheck = async ({ control }, { fleet, planId, onlyP
 
 const CHECKS: readonly ContractCheck[] = [flagsAreOn, appIsNewEnough];
 
+export interface Judged {
+  readonly findings: readonly Finding[];
+  /** The last migration before those that may not go out; undefined: all may. */
+  readonly before?: string;
+}
+
 /**
- * Why contracts among the migrations of a plan may not go out now. What may go out instead is named in the remedy.
+ * Why contracts among the migrations of a plan may not go out now.
  * @param when time is judged when the plan is made (a plan that another rollout overtakes is stale); what can change since, again when it starts
  */
 export async function judgePhases(
@@ -45,11 +51,11 @@ export async function judgePhases(
   scope: Required<Knowing> & { readonly tenants?: readonly string[] },
   migrations: readonly { readonly name: string }[],
   when: 'planning' | 'starting',
-): Promise<readonly Finding[]> {
+): Promise<Judged> {
   const { files } = await deps.engine.list();
   const names = new Set(migrations.map(({ name }) => name));
   const contracts = files.filter((file) => isContract(file) && names.has(file.name));
-  if (contracts.length === 0) return [];
+  if (contracts.length === 0) return { findings: [] };
   const fleetKnown = scope.whole || (await newestWhole(deps.control, scope.fleet)) !== undefined;
   const asked = new Set(contracts.flatMap(({ name }) => [name, ...partsBeforeOf(files, name)]));
   const stand = await standings(deps.control, scope, [...asked]);
@@ -87,11 +93,14 @@ export async function checkContract(
   return found;
 }
 
-export function withWayOut(found: readonly Finding[], files: readonly MigrationFile[]): readonly Finding[] {
+/** What may go out instead is named in the remedies. */
+export function withWayOut(found: readonly Finding[], files: readonly MigrationFile[]): Judged {
   const blocked = found.flatMap(({ severity, migration }) => (severity === 'error' && migration !== undefined ? [migration] : []));
   const before = lastBefore(files, blocked);
-  if (before === undefined) return found;
-  return found.map((finding) =>
-    finding.remedy ? { ...finding, remedy: finding.remedy.replace('--to MIGRATION', `--to ${before}`) } : finding,
-  );
+  if (before === undefined) return { findings: found };
+  const named = ({ remedy, ...finding }: Finding): Finding => ({
+    ...finding,
+    ...(remedy === undefined ? {} : { remedy: remedy.replace('--to MIGRATION', `--to ${before}`) }),
+  });
+  return { findings: found.map(named), before };
 }

@@ -44,6 +44,7 @@ export const createOpenRollout =
 /** Between a plan and its start flags are turned off, and old code is deployed again. */
 async function refuseContracts(deps: ActivityDeps, { fleet, planId, selection, migrations }: PlanSummary): Promise<void> {
   const scope = { fleet, planId, whole: selection === undefined, ...(selection?.tenants ? { tenants: selection.tenants } : {}) };
-  const [first] = (await judgePhases(deps, scope, migrations, 'starting')).filter(({ severity }) => severity === 'error');
+  const { findings } = await judgePhases(deps, scope, migrations, 'starting');
+  const first = findings.find(({ severity }) => severity === 'error');
   if (first && isErrorCode(first.code)) throw new FlotillaError(first.code, first.message, { planId });
 }

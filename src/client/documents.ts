@@ -430,6 +430,7 @@ export const migrateDocument = z.object({
   tenant: z.string(),
   outcome: z.enum(['applied', 'upToDate']),
   migrations: z.array(z.string()).describe('that it got now, oldest first'),
+  findings: z.array(finding).describe('also a contract that the fleet is not ready for, and that it therefore did not get'),
   durationMs,
 });
 /** A failure before the verb could begin: usage, config. */

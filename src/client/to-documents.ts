@@ -206,7 +206,11 @@ export const freezeBody = (result: FreezeResult): Body<'freeze'> => result;
 
 export const pinBody = ({ pins, changed, ...rest }: PinResult): Body<'pin'> => ({ ...rest, pins: [...pins], changed: [...changed] });
 
-export const migrateBody = (result: MigrateTenantResult): Body<'migrate'> => ({ ...result, migrations: [...result.migrations] });
+export const migrateBody = (result: MigrateTenantResult): Body<'migrate'> => ({
+  ...result,
+  migrations: [...result.migrations],
+  findings: findings(result),
+});
 
 export const waitBody = (result: WaitResult): Body<'wait'> => ({ why: result.why, ...rolloutBody(result.status) });
 

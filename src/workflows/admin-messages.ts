@@ -224,6 +224,8 @@ export interface MigrateAnswer {
   readonly outcome: 'applied' | 'upToDate';
   /** What it got now, oldest first. */
   readonly migrations: readonly string[];
+  /** What its plan found: also a contract that the fleet is not ready for, and that it therefore did not get. */
+  readonly findings: readonly Finding[];
   readonly durationMs: number;
   readonly planId: string;
   /** Under which its ledger and the audit trail have it; it can be rolled back like a rollout. */

@@ -60,7 +60,7 @@ async function obstacles(
 ): Promise<readonly Finding[]> {
   const scope = { fleet, onlyPending: false, ...(planId === undefined ? {} : { planId }) };
   const found = [...judgeTime(files, contract, stand, planId !== undefined), ...(await checkContract(deps, scope, files, contract, stand))];
-  return withWayOut(found, files);
+  return withWayOut(found, files).findings;
 }
 
 async function tenantHas(deps: ActivityDeps, fleet: string, migration: string, tenant: string): Promise<boolean> {
