@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest';
 import { DOCUMENTS } from '../../src/client/documents.js';
 import type { PlanSummary } from '../../src/domain/plan.js';
+import { exampleOf } from '../support/example-of.js';
 import { createNotes } from '../support/migration-sources.js';
 import { type SteeredFleet, steeredFleet } from '../support/steered-fleet.js';
 
@@ -152,4 +153,24 @@ it('[Z5] tells of every mistake in how files are tied together, with the file, a
     ]),
   );
   expect(said).toHaveLength(3);
+});
+
+it('[Z1] [Z2] [Z3] [Z4] [Z5] the example of docs/migrations/zero-downtime.md goes through a fleet in two rollouts', async () => {
+  const files = exampleOf('migrations/zero-downtime');
+  const [, , constrain, last] = Object.keys(files).map((file) => file.replace('.ts', ''));
+  const fleet = await steeredFleet({
+    hosts,
+    migrations: files,
+    seed: `create table users (id int primary key, email text unique); insert into users values (1, 'Ana@Shop.example'), (2, null);`,
+    config: `strategy: 'fast', flags: async (flag) => flag === 'read-email-new',`,
+  });
+  const email = async () => (await fleet.rows<{ email: string }>('h1', 'select email from t01.users order by id')).map((row) => row.email);
+  expect(JSON.stringify((await fleet.client.plan()).findings)).toContain(`flotilla start --to ${constrain}`);
+  await rollOut(fleet, { to: constrain! });
+  await fleet.client.reportAppVersion('4.2.0', { app: 'web' });
+  expect(errors(await fleet.client.plan())).toEqual(['FLT_BAKING']);
+  await fleet.control(`update flotilla.rollout set finished_at = finished_at - interval '7 days'`);
+  await rollOut(fleet);
+  expect(await email()).toEqual(['ana@shop.example', 'user-2@invalid']);
+  expect(await fleet.client.phases()).toMatchObject([{ state: 'done', migrations: [{}, {}, {}, { name: last, has: 2, lacks: 0 }] }]);
 });
