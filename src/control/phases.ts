@@ -74,7 +74,7 @@ export async function standings(
        select distinct on (t.tenant_id) t.tenant_id, t.ready, t.state, t.updated_at
        from rollout_tenant t join rollout r on r.id = t.rollout_id where r.fleet = $1 and not $4 order by t.tenant_id, r.id desc),
      elsewhere as (
-       select tenant_id, p.state, p.position, p.pending, r.ready, r.updated_at > coalesce(p.created_at, '-infinity') as later
+       select tenant_id, p.state, p.position, p.pending, r.ready, coalesce(r.updated_at > coalesce(p.created_at, '-infinity'), false) as later
        from planned p full join rolled r using (tenant_id)
        where (p.tenant_id is not null or r.updated_at > coalesce((select created_at from base), '-infinity'))
          and coalesce(p.lifecycle, 'active') = 'active' and coalesce(r.state, '') <> 'gone' and tenant_id not in (select tenant_id from here)),
@@ -84,7 +84,7 @@ export async function standings(
        union all
        select m, tenant_id,
          case when later then coalesce(ready collate "C" >= m, false) else coalesce(position collate "C" >= m and not m = any (pending), false) end,
-         coalesce(not later and state = 'pending' and position is null, false)
+         not later and state = 'pending' and position is null
        from asked, elsewhere),
      counted as (
        select w.m, count(*) filter (where has)::int as has, count(*) filter (where not has)::int as lacks, count(*) filter (where not has and not empty)::int as in_use,
