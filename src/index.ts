@@ -10,6 +10,7 @@ export type { NextCommand } from './client/next-commands.js';
 export type { PlanOptions } from './client/plan.js';
 export type { PreviewOptions } from './client/preview-rollback.js';
 export type { AuditOptions, HistoryOptions, ReadyResult, TenantsOptions, TenantsResult } from './client/reads.js';
+export type { ReportOptions } from './client/report-app-version.js';
 export type { RollbackOptions } from './client/rollback.js';
 export type { RolloutStatus } from './client/rollout-status.js';
 export type { StartOptions, StartResult } from './client/start.js';

@@ -15,6 +15,7 @@ const about: Record<DocumentKind, string> = {
   explain: 'Printed by `explain`.',
   tenants: 'Printed by `tenants`.',
   ready: 'Printed by `ready`.',
+  phases: 'Printed by `phases`.',
   history: 'Printed by `history`.',
   audit: 'Printed by `audit`.',
   doctor: 'Printed by `doctor`.',

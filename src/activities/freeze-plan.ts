@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { pinsWithin } from '../control/holds.js';
-import { countHosts, countPositions, countStates, setStates } from '../control/plan-tenants.js';
+import { countHosts, countPositions, countStates, setStates, stopAt } from '../control/plan-tenants.js';
 import { storeSummary } from '../control/plans.js';
 import { unclearTenants } from '../control/rollout-tenants.js';
 import { canonicalJson } from '../domain/canonical-json.js';
@@ -12,6 +12,7 @@ import type { MigrationFile } from '../engines/engine.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { acceptedSources } from './edited-sources.js';
+import { judgePhases } from './judge-phases.js';
 import { placeWaves } from './place-waves.js';
 import { mergeFindings } from './scan-findings.js';
 import { strategyFor } from './strategy-for.js';
@@ -29,7 +30,7 @@ export const createFreezePlan =
   (deps: ActivityDeps): Activities['freezePlan'] =>
   async (input) => {
     const { files } = await deps.engine.list();
-    const to = target(files, input.to);
+    let to = target(files, input.to);
     const unknown = await unknownTenants(deps, input.planId, input.tenants);
     const findings: Finding[] = [...input.findings, ...(unknown ? [unknown] : [])];
     await holdBack(deps, input, findings);
@@ -45,6 +46,16 @@ export const createFreezePlan =
         : await placeWaves(deps, { hosts: deps.fleet.hosts, strategy, planId: input.planId }, strategy.unmatched === 'ignore');
     findings.push(...(waves?.findings ?? []));
 
+    let migrations = await plannedMigrations(deps, input, files, to);
+    const phases = input.mode === 'scan' ? { findings: [] } : await judgePhases(deps, phasesOf(input), migrations, 'planning');
+    if (onDemand && phases.before !== undefined) {
+      // Somebody waits for it: it comes to where the fleet stands
+      to = phases.before;
+      await stopAt(deps.control, input.planId, to);
+      migrations = await plannedMigrations(deps, input, files, to);
+    }
+    findings.push(...phases.findings.map((it): Finding => (onDemand ? { ...it, severity: 'warning' } : it)));
+
     const counts = await countStates(deps.control, input.planId);
     const total = Object.values(counts).reduce((n, count) => n + (count ?? 0), 0);
     if (total === 0 && !findings.some((finding) => finding.severity === 'error')) {
@@ -55,7 +66,6 @@ export const createFreezePlan =
         message: selected ? 'The selection holds no tenant.' : 'The fleet holds no tenant.',
       });
     }
-    const migrations = await plannedMigrations(deps, input, files, to);
     const gates = turnOff(strategy.policy.gates, input.gatesOff ?? []);
     findings.push(...sideEffects(files, migrations), ...waivers(files, migrations), ...gatesOffFindings(gates));
     const judged = mergeFindings(allowOutOfOrder(findings, strategy));
@@ -97,8 +107,18 @@ export const createFreezePlan =
       frozen,
       durationMs: Date.now() - input.startedAtMs,
     };
-    return storeSummary(deps.control, summary, input.tenants === undefined && input.selector === undefined);
+    return storeSummary(deps.control, summary, isWhole(input));
   };
+
+const isWhole = ({ tenants, selector }: Pick<FreezeInput, 'tenants' | 'selector'>): boolean =>
+  tenants === undefined && selector === undefined;
+
+const phasesOf = ({ fleet, planId, ...input }: FreezeInput): Parameters<typeof judgePhases>[1] => ({
+  fleet,
+  planId,
+  whole: isWhole(input),
+  ...(input.tenants === undefined ? {} : { tenants: input.tenants }),
+});
 
 function selectionOf({ tenants, selector }: FreezeInput): Pick<PlanSummary, 'selection'> {
   if (tenants === undefined && selector === undefined) return {};

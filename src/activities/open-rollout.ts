@@ -3,10 +3,13 @@ import { freezeOf, pinsWithin } from '../control/holds.js';
 import { countStates } from '../control/plan-tenants.js';
 import { overtakenBy } from '../control/plans.js';
 import { openTenants } from '../control/rollout-tenants.js';
-import { openRollout } from '../control/rollouts.js';
+import { openRollout, rolloutById } from '../control/rollouts.js';
+import { isErrorCode } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
+import type { PlanSummary } from '../domain/plan.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
+import { judgePhases } from './judge-phases.js';
 
 /** Opens the rollout's rows and answers its frozen plan. Safe to repeat. */
 export const createOpenRollout =
@@ -25,6 +28,8 @@ export const createOpenRollout =
           rolloutId: later,
         },
       );
+    const opened = await rolloutById(deps.control, fleet, rolloutId);
+    if (!opened && summary.rollbackOf === undefined) await refuseContracts(deps, summary);
     await openRollout(deps.control, { rolloutId, fleet, planId, requestId, actor, ...(reason === undefined ? {} : { reason }) });
     await openTenants(deps.control, rolloutId, planId, summary.rollbackOf?.rolloutId);
     await recordEvents(deps.control, fleet, rolloutId, [
@@ -35,3 +40,11 @@ export const createOpenRollout =
     const pins = await pinsWithin(deps.control, fleet, planId);
     return { summary, outside, pins, ...(freeze ? { freeze } : {}), ...(deps.fleet.notify?.length ? { notifies: true } : {}) };
   };
+
+/** Between a plan and its start flags are turned off, and old code is deployed again. */
+async function refuseContracts(deps: ActivityDeps, { fleet, planId, selection, migrations }: PlanSummary): Promise<void> {
+  const scope = { fleet, planId, whole: selection === undefined, ...(selection?.tenants ? { tenants: selection.tenants } : {}) };
+  const { findings } = await judgePhases(deps, scope, migrations, 'starting');
+  const first = findings.find(({ severity }) => severity === 'error');
+  if (first && isErrorCode(first.code)) throw new FlotillaError(first.code, first.message, { planId });
+}

@@ -4,7 +4,9 @@
  */
 
 import { z } from 'zod';
+import { CHANGE_STATES } from '../domain/change-standing.js';
 import { GATE_PHASES } from '../domain/gates.js';
+import { PHASES } from '../domain/phases.js';
 import { ROLLOUT_STATES } from '../domain/rollout/contract.js';
 import { TENANT_STATES } from '../domain/tenant.js';
 
@@ -311,6 +313,32 @@ export const readyDocument = z.object({
   missing: count,
   sample: z.array(z.string()),
 });
+export const phasesDocument = z.object({
+  ...base,
+  kind: z.literal('phases'),
+  tenant: z.string().optional(),
+  changes: z.array(
+    z.object({
+      name: z.string().describe('its first migration'),
+      state: z.enum(CHANGE_STATES),
+      upNext: z.string().optional().describe('the migration that the fleet lacks next; missing: it is done'),
+      migrations: z
+        .array(
+          z.object({
+            name: z.string(),
+            phase: z.enum(PHASES).optional(),
+            has: count.describe('active tenants that have it'),
+            lacks: count,
+            sample: z.array(z.string()).describe('up to 5 who lack it'),
+            tenantHas: z.boolean().optional().describe('of the tenant that was asked for'),
+          }),
+        )
+        .describe('oldest first'),
+      blockedBy: z.array(finding).describe('what stands in the way of the next one'),
+      next,
+    }),
+  ),
+});
 export const historyDocument = z.object({
   ...base,
   kind: z.literal('history'),
@@ -453,6 +481,7 @@ export const migrateDocument = z.object({
   tenant: z.string(),
   outcome: z.enum(['applied', 'upToDate']),
   migrations: z.array(z.string()).describe('that it got now, oldest first'),
+  findings: z.array(finding).describe('also a contract that the fleet is not ready for, and that it therefore did not get'),
   durationMs,
 });
 /** A failure before the verb could begin: usage, config. */
@@ -469,6 +498,7 @@ export const DOCUMENTS = {
   explain: explainDocument,
   tenants: tenantsDocument,
   ready: readyDocument,
+  phases: phasesDocument,
   history: historyDocument,
   audit: auditDocument,
   doctor: doctorDocument,

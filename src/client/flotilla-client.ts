@@ -14,6 +14,7 @@ import { steerOrParked } from './parked.js';
 import { type PlanOptions, plan } from './plan.js';
 import { type PreviewOptions, previewRollback } from './preview-rollback.js';
 import * as reads from './reads.js';
+import { type ReportOptions, reportAppVersion } from './report-app-version.js';
 import { retry } from './retry.js';
 import { type RollbackOptions, rollback } from './rollback.js';
 import type { RolloutStatus } from './rollout-status.js';
@@ -132,6 +133,13 @@ export class FlotillaClient {
     return holds.unpin(this.#context, options);
   }
 
+  // Told by applications
+
+  /** {@inheritDoc reportAppVersion} */
+  reportAppVersion(version: string, options: ReportOptions = {}): Promise<void> {
+    return reportAppVersion(this.#context, version, options);
+  }
+
   // Put right what histories say; each is audited with actor and reason.
 
   /** {@inheritDoc truth.repair} */
@@ -189,6 +197,10 @@ export class FlotillaClient {
   /** {@inheritDoc validate} */
   validate(options: ValidateOptions = {}): Promise<ValidateResult> {
     return validate(this.#context, options);
+  }
+  /** {@inheritDoc reads.phases} */
+  phases(tenant?: string): ReturnType<typeof reads.phases> {
+    return reads.phases(this.#context, tenant);
   }
   /** Past rollouts, newest first. */
   history(options: reads.HistoryOptions = {}): ReturnType<typeof reads.history> {

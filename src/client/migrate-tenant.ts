@@ -16,7 +16,8 @@ export type MigrateTenantResult = AdminAnswers['migrate'];
 /**
  * Brings one tenant to the newest migration that the workers have, also one that has no history yet or is still being provisioned: for
  * applications that create tenants. Beside a rollout it is safe: a tenant that the rollout has in hand is waited for, and one that is done is
- * found up to date there. Waves, gates and windows do not hold it; a freeze and a pin do. Safe to repeat: the same requestId gets the first
+ * found up to date there. Waves, gates and windows do not hold it; a freeze and a pin do. A
+ * contract that the fleet is not ready for waits for it too (in `findings`): the tenant comes to where the fleet stands. Safe to repeat: the same requestId gets the first
  * answer, and any other finds what is done done.
  * @throws FLT_UNKNOWN_TENANT, FLT_TENANT_INACTIVE, FLT_PINNED, FLT_FROZEN, FLT_UNRESOLVED_FAILURE, FLT_TENANT_BUSY after 2 minutes, the codes of
  * `plan`, and the code of the migration's failure

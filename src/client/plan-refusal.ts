@@ -9,8 +9,6 @@ export function planRefusal(summary: PlanSummary): FlotillaError | undefined {
   if (!first) return undefined;
   const code = isErrorCode(first.code) ? first.code : 'FLT_PLAN_STALE';
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
-  return new FlotillaError(code, `${first.message || ERROR_CODES[code].meaning}${more}`, {
-    planId: summary.planId,
-    findings: errors.map((finding) => ({ ...finding })),
-  });
+  const details = { planId: summary.planId, findings: errors.map((finding) => ({ ...finding })) };
+  return new FlotillaError(code, `${first.message || ERROR_CODES[code].meaning}${more}`, details, { remedy: first.remedy });
 }

@@ -1,7 +1,7 @@
 import { FlotillaError } from '../domain/errors.js';
 import type { PlanSummary } from '../domain/plan.js';
 import type { TenantState } from '../domain/tenant.js';
-import type { AdminAnswers, AuditRecord, RolloutRecord, TenantRecord } from '../workflows/admin-messages.js';
+import type { AdminAnswers, AuditRecord, ChangeRecord, RolloutRecord, TenantRecord } from '../workflows/admin-messages.js';
 import { askAdmin } from './admin.js';
 import { freshId } from './ask.js';
 import type { ClientContext } from './context.js';
@@ -108,4 +108,21 @@ export interface ReadyResult {
 /** Is the tenant (without one: the whole fleet) at least at this migration? As the control database knows it. @throws FLT_UNKNOWN_TENANT */
 export async function ready(context: ClientContext, migration: string, tenant?: string): Promise<ReadyResult> {
   return askAdmin(context, 'ready', { migration, ...(tenant === undefined ? {} : { tenant }) });
+}
+
+/**
+ * The changes that the workers' files declare, oldest first: where the fleet (and one tenant) stands with each, what blocks its next migration, and the
+ * command that goes on. As the control database knows it. @throws FLT_UNKNOWN_TENANT
+ */
+export async function phases(context: ClientContext, tenant?: string): Promise<readonly ChangeRecord[]> {
+  const all: ChangeRecord[] = [];
+  for (let after: string | undefined; ; ) {
+    const page: AdminAnswers['phases'] = await askAdmin(context, 'phases', {
+      ...(tenant === undefined ? {} : { tenant }),
+      ...(after === undefined ? {} : { after }),
+    });
+    all.push(...page.changes);
+    if (page.next === undefined) return all;
+    after = page.next;
+  }
 }

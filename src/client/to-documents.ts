@@ -6,6 +6,7 @@ import type { Finding, PlanSummary } from '../domain/plan.js';
 import type { Reason } from '../domain/rollout/contract.js';
 import { noTotals } from '../domain/tenant.js';
 import type { TendResult } from '../domain/tend.js';
+import type { ChangeRecord } from '../workflows/admin-messages.js';
 import type { DocumentKind, DocumentOf } from './documents.js';
 import type { FreezeResult, PinResult } from './holds.js';
 import type { MigrateTenantResult } from './migrate-tenant.js';
@@ -243,6 +244,20 @@ export const freezeBody = (result: FreezeResult): Body<'freeze'> => result;
 
 export const pinBody = ({ pins, changed, ...rest }: PinResult): Body<'pin'> => ({ ...rest, pins: [...pins], changed: [...changed] });
 
-export const migrateBody = (result: MigrateTenantResult): Body<'migrate'> => ({ ...result, migrations: [...result.migrations] });
+export const migrateBody = (result: MigrateTenantResult): Body<'migrate'> => ({
+  ...result,
+  migrations: [...result.migrations],
+  findings: findings(result),
+});
 
 export const waitBody = (result: WaitResult): Body<'wait'> => ({ why: result.why, ...rolloutBody(result.status) });
+
+export const phasesBody = (changes: readonly ChangeRecord[], tenant?: string): Body<'phases'> => ({
+  ...(tenant === undefined ? {} : { tenant }),
+  changes: changes.map(({ migrations, blockedBy, next, ...change }) => ({
+    ...change,
+    migrations: migrations.map(({ sample, ...migration }) => ({ ...migration, sample: [...sample] })),
+    blockedBy: findings({ findings: blockedBy }),
+    next: [...next],
+  })),
+});

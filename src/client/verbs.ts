@@ -45,6 +45,13 @@ export const VERBS = [
     client: 'validate',
     via: 'admin',
   },
+  {
+    name: 'phases',
+    group: 'Look',
+    summary: 'where each change without downtime stands, and what blocks its next phase',
+    client: 'phases',
+    via: 'admin',
+  },
   { name: 'plan', group: 'Run', summary: 'say exactly what would happen, and freeze it', client: 'plan', via: 'plan' },
   { name: 'start', group: 'Run', summary: 'start a rollout (plans first without a plan id)', client: 'start', via: 'rollout' },
   {

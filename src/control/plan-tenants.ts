@@ -281,6 +281,18 @@ export async function wavePage(
   );
 }
 
+/** Takes later migrations out of a plan: whoever lacks nothing else has nothing to do. */
+export async function stopAt(pool: ControlPool, planId: string, migration: string): Promise<void> {
+  await ask(
+    pool,
+    `update plan_tenant t set pending = n.pending, state = case when state = 'pending' and n.pending = '{}' then 'upToDate' else state end
+     from (select tenant_id, array(select m from unnest(pending) with ordinality p (m, nth) where m collate "C" <= $2 order by nth) as pending
+       from plan_tenant where plan_id = $1) n
+     where t.plan_id = $1 and n.tenant_id = t.tenant_id`,
+    [planId, migration],
+  );
+}
+
 export interface TenantPosition {
   readonly id: string;
   readonly host: string;

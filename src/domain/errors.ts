@@ -15,22 +15,21 @@ export class FlotillaError extends Error {
   override readonly name: string;
   readonly code: ErrorCode;
   readonly details: Details;
+  /** What to do: for this case where something closer is known, otherwise what the catalogue says. */
+  readonly remedy: string;
   /** Told apart from any other error also where this module was loaded twice. */
   readonly [BRAND] = true;
 
-  constructor(code: ErrorCode, message: string, details: Details = {}, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(code: ErrorCode, message: string, details: Details = {}, options?: { cause?: unknown; remedy?: string | undefined }) {
+    super(message, options && 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.details = details;
+    this.remedy = options?.remedy ?? ERROR_CODES[code].remedy;
     this.name = ERROR_CODES[code].family;
   }
 
   get family(): Family {
     return ERROR_CODES[this.code].family;
-  }
-
-  get remedy(): string {
-    return ERROR_CODES[this.code].remedy;
   }
 }
 
@@ -40,6 +39,6 @@ export class FlotillaError extends Error {
 export function ourError(error: unknown): FlotillaError | undefined {
   if (error instanceof FlotillaError) return error;
   if (typeof error !== 'object' || error === null || !(BRAND in error)) return undefined;
-  const { code, message, details } = error as FlotillaError;
-  return new FlotillaError(code, message, details, { cause: error });
+  const { code, message, details, remedy } = error as FlotillaError;
+  return new FlotillaError(code, message, details, { cause: error, remedy });
 }

@@ -6,8 +6,15 @@ import type { PlannedGate } from '../domain/plan.js';
 import type { ResolveReference } from '../spec/references.js';
 import { sampleOf, silent } from './sample.js';
 
+/** What is asked of an address. */
+export type WebQuestion = Pick<PlannedGate, 'type' | 'url' | 'query' | 'field' | 'headers'> &
+  Partial<Pick<PlannedGate, 'limits'>> & {
+    /** Put behind the address as its query. */
+    readonly search?: Readonly<Record<string, string>>;
+  };
+
 /** Says nothing of the address, which may hold a credential. */
-export async function askWeb(gate: PlannedGate, resolve: ResolveReference, withinMs: number): Promise<Sample> {
+export async function askWeb(gate: WebQuestion, resolve: ResolveReference, withinMs: number): Promise<Sample> {
   const get = (path = '') => getFrom(gate, resolve, withinMs, path);
   try {
     return gate.type === 'prometheus' ? await askPrometheus(gate, get) : await askHttp(gate, get);
@@ -24,15 +31,22 @@ const isReference = (text: string): boolean => /^(env|file):/.test(text);
 const resolved = async (text: string, resolve: ResolveReference): Promise<string> => (isReference(text) ? resolve(text) : text);
 
 /** No other address is followed to: headers may hold a credential. */
-async function getFrom(gate: PlannedGate, resolve: ResolveReference, withinMs: number, path: string): Promise<Response> {
+async function getFrom(gate: WebQuestion, resolve: ResolveReference, withinMs: number, path: string): Promise<Response> {
   const base = await resolved(gate.url!, resolve);
   const headers: Record<string, string> = { accept: 'application/json' };
   for (const [name, value] of Object.entries(gate.headers ?? {})) headers[name] = await resolved(value, resolve);
-  return fetch(path === '' ? base : `${base.replace(/\/+$/, '')}${path}`, {
+  const address = path === '' ? base : `${base.replace(/\/+$/, '')}${path}`;
+  return fetch(gate.search ? searching(address, gate.search) : address, {
     headers,
     redirect: 'manual',
     signal: AbortSignal.timeout(withinMs),
   });
+}
+
+function searching(address: string, search: Readonly<Record<string, string>>): URL {
+  const url = new URL(address);
+  for (const [name, value] of Object.entries(search)) url.searchParams.set(name, value);
+  return url;
 }
 
 /** https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries */
@@ -43,7 +57,7 @@ interface PrometheusAnswer {
     | { readonly resultType: 'vector'; readonly result: readonly { readonly value: readonly [number, string] }[] };
 }
 
-async function askPrometheus(gate: PlannedGate, get: Get): Promise<Sample> {
+async function askPrometheus(gate: WebQuestion, get: Get): Promise<Sample> {
   const response = await get(`/api/v1/query?query=${encodeURIComponent(gate.query!)}`);
   if (!response.ok) return noAnswer(response);
   const body = (await json(response)) as PrometheusAnswer | undefined;
@@ -54,10 +68,10 @@ async function askPrometheus(gate: PlannedGate, get: Get): Promise<Sample> {
   const texts = data.resultType === 'scalar' ? [data.result[1]] : data.result.map(({ value }) => value[1]);
   const values = texts.map((text) => Number(text.replace('Inf', 'Infinity'))).filter((value) => !Number.isNaN(value));
   if (values.length === 0) return { kind: 'inconclusive', text: 'the query finds no value' };
-  return sampleOf(gate.limits.when === 'below' ? Math.min(...values) : Math.max(...values));
+  return sampleOf(gate.limits?.when === 'below' ? Math.min(...values) : Math.max(...values));
 }
 
-async function askHttp(gate: PlannedGate, get: Get): Promise<Sample> {
+async function askHttp(gate: WebQuestion, get: Get): Promise<Sample> {
   const response = await get();
   if (gate.field === undefined) {
     await response.body?.cancel();

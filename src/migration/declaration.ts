@@ -1,7 +1,10 @@
 /** What a migration file may say of itself, in an export `flotilla` beside `up` and `down`. */
 
 import { z } from 'zod';
+import { isVersion } from '../domain/app-versions.js';
+import { PHASES } from '../domain/phases.js';
 import { describeIssues } from '../spec/describe-issues.js';
+import { duration } from '../spec/duration.js';
 import type { Backfill } from './backfill.js';
 import { validationSpec } from './validation-spec.js';
 
@@ -10,7 +13,19 @@ const said = z.string().trim().min(1, { error: 'expected a text that says someth
 /** Refusals that a file may wave through, each with the reason why it is right here. */
 const waivers = z.strictObject({ FLT_BULK_WRITE: said.optional() });
 
-export const declarationSpec = z.strictObject({
+const ofContract = ['bake', 'flags', 'appVersion'] as const;
+
+const fields = z.strictObject({
+  /** Its part in a change without downtime. A contract never goes out in the rollout of what it comes after. */
+  phase: z.enum(PHASES, { error: `expected ${PHASES.join(', ')}` }).optional(),
+  /** Migrations that come first, by name without extension. They have to be older. */
+  after: z.array(said).min(1, { error: 'expected at least one migration' }).optional(),
+  /** Of a contract: what has to pass since the rollouts of what it comes after have ended. @defaultValue no time */
+  bake: duration.optional(),
+  /** Of a contract: flags that the config's `flags` has to confirm. */
+  flags: z.array(said).min(1, { error: 'expected at least one flag' }).optional(),
+  /** Of a contract: the application has to run this version or a later one, everywhere (`client.reportAppVersion`). */
+  appVersion: z.string().refine(isVersion, { error: 'expected a version such as "4.2.0"' }).optional(),
   /** Why the migration cannot be taken back; declared instead of a `down`. */
   irreversible: said.optional(),
   /** What happens outside the database. The plan says so: no rollback takes it back, and it happens again when an attempt is repeated. */
@@ -26,6 +41,16 @@ export const declarationSpec = z.strictObject({
   /** What the file does on purpose although it would be refused: reasons by error code. The plan tells them. */
   waive: waivers.optional(),
 });
+
+/** What one field asks of another. */
+export const declarationSpec = fields.check(
+  z.superRefine((it, on) => {
+    const mistake = (path: string, message: string) => on.addIssue({ code: 'custom', path: [path], message });
+    if (it.phase === 'contract') {
+      if (it.after === undefined) mistake('after', 'expected what the contract comes after');
+    } else for (const field of ofContract) if (it[field] !== undefined) mistake(field, 'only a contract may have it');
+  }),
+);
 
 /** Optional facts about a migration, exported as `flotilla` next to `up` and `down`. */
 export type FlotillaMigration = Readonly<z.infer<typeof declarationSpec>>;

@@ -1,6 +1,6 @@
 /** SQL behind Flotilla's own host checks: one number each, no data, nothing changed. */
 
-import type { Client, QueryArrayConfig } from 'pg';
+import type { Client, PoolClient, QueryArrayConfig } from 'pg';
 import type { HostCheck } from '../domain/host-checks.js';
 
 interface Question {
@@ -57,15 +57,19 @@ export const readHostCheck = (
   });
 
 /** The first column of the first row of one statement, which can change nothing. `undefined`: no row. */
-export const readFirstColumn = (client: Client, query: string, withinMs: number): Promise<unknown> =>
+export const readFirstColumn = async (client: Client | PoolClient, query: string, withinMs: number): Promise<unknown> =>
+  (await readColumn(client, query, withinMs))[0];
+
+/** The first column of every row of one statement, which can change nothing. */
+export const readColumn = (client: Client | PoolClient, query: string, withinMs: number): Promise<readonly unknown[]> =>
   readOnly(client, withinMs, async () => {
     // The extended protocol takes one statement: none can end the transaction and go on outside of it
     const question: QueryArrayConfig & { queryMode: 'extended' } = { text: query, rowMode: 'array', queryMode: 'extended' };
     const { rows } = await client.query<unknown[]>(question);
-    return rows[0]?.[0];
+    return rows.map((row) => row[0]);
   });
 
-async function readOnly<T>(client: Client, withinMs: number, read: () => Promise<T>): Promise<T> {
+async function readOnly<T>(client: Client | PoolClient, withinMs: number, read: () => Promise<T>): Promise<T> {
   try {
     await client.query(`begin read only; set local statement_timeout to ${withinMs}`);
     return await read();

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { LOCKS } from '../domain/locks.js';
 import type { TenantRef } from '../domain/tenant.js';
 import { LIFECYCLES } from '../domain/tenant.js';
+import { flagsSpec } from './flags.js';
 import { webhookSpec } from './notify.js';
 import { strategySpec } from './strategy.js';
 
@@ -133,6 +134,8 @@ export const fleetSpec = z.strictObject({
   strategies: z.record(z.string(), strategySpec).optional(),
   /** Whom rollouts tell that somebody is needed, or that they ended. */
   notify: z.array(webhookSpec).optional(),
+  /** Whom contracts ask whether a feature flag is on. */
+  flags: flagsSpec.optional(),
   /** What migrations may touch outside their tenant: relations up to a lock; other objects as a refusal names them, with ACCESS EXCLUSIVE. */
   shared: z.array(z.strictObject({ object: z.string().min(1), maxLock: z.enum(LOCKS) })).optional(),
   /** Schemas with extensions, added to the search_path behind the tenant's. */

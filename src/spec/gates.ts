@@ -6,10 +6,10 @@ import { HOST_CHECKS } from '../domain/host-checks.js';
 import { duration } from './duration.js';
 
 /** `env:NAME` and `file:PATH` are resolved by the worker; anything with a credential in it has to be one. */
-const address = z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|https?:\/\/[^\s@]+)$/, {
+export const address = z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|https?:\/\/[^\s@]+)$/, {
   error: 'expected an http(s) address without a credential in it, or a reference such as "env:PROMETHEUS_URL"',
 });
-const headers = z.record(
+export const headers = z.record(
   z.string(),
   z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$/, { error: 'expected a reference such as "env:PROMETHEUS_TOKEN"' }),
 );

@@ -1,5 +1,7 @@
 /** What each admin verb takes and answers. The client sends these through `adminWorkflow`; `answerAdmin` answers them. Pages hold at most 1,000 rows. */
 
+import type { ChangeStanding, Step } from '../domain/change-standing.js';
+import type { Phase } from '../domain/phases.js';
 import type { Finding, PlanSummary, PlanTotals } from '../domain/plan.js';
 import type { RollbackPreview } from '../domain/rollback-preview.js';
 import type { RolloutProgress, RolloutState } from '../domain/rollout/contract.js';
@@ -112,6 +114,10 @@ export interface AdminArgs {
   pin: { readonly tenants?: readonly string[]; readonly untilMs?: number };
   unpin: { readonly tenants: readonly string[] };
   migrate: Expecting & { readonly tenant: string; readonly force: boolean };
+  /** Without `tenant`: it serves all of them. */
+  reportAppVersion: { readonly app: string; readonly version: string; readonly tenant?: string };
+  /** Oldest first; with `tenant`, also where that one stands. At most 50 in a page. */
+  phases: PageArgs & { readonly tenant?: string };
 }
 
 /** What a rollback takes back: all that the rollout moved, or less. */
@@ -173,6 +179,28 @@ export interface AdminAnswers {
   pin: PinAnswer;
   unpin: PinAnswer;
   migrate: MigrateAnswer;
+  reportAppVersion: Record<string, never>;
+  phases: { readonly changes: readonly ChangeRecord[]; readonly next?: string };
+}
+
+/** A change without downtime: migrations that are tied by `after`, and where the active tenants of the fleet stand with them. */
+export interface ChangeRecord extends ChangeStanding {
+  /** Of its first migration. */
+  readonly name: string;
+  /** Oldest first. */
+  readonly migrations: readonly {
+    readonly name: string;
+    readonly phase?: Phase;
+    readonly has: number;
+    readonly lacks: number;
+    /** Up to 5 who lack it. */
+    readonly sample: readonly string[];
+    /** Of the tenant that was asked for. */
+    readonly tenantHas?: boolean;
+  }[];
+  /** What stands in the way of the next one. */
+  readonly blockedBy: readonly Finding[];
+  readonly next: readonly Step[];
 }
 
 /** What holds a fleet or a tenant back. Times are RFC 3339 UTC. */
@@ -199,6 +227,8 @@ export interface MigrateAnswer {
   readonly outcome: 'applied' | 'upToDate';
   /** What it got now, oldest first. */
   readonly migrations: readonly string[];
+  /** What its plan found: also a contract that the fleet is not ready for, and that it therefore did not get. */
+  readonly findings: readonly Finding[];
   readonly durationMs: number;
   readonly planId: string;
   /** Under which its ledger and the audit trail have it; it can be rolled back like a rollout. */

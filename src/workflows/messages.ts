@@ -159,6 +159,8 @@ export const ADMIN_VERBS = [
   'pin',
   'unpin',
   'migrate',
+  'reportAppVersion',
+  'phases',
 ] as const;
 export type AdminVerb = (typeof ADMIN_VERBS)[number];
 export interface AdminInput extends Ask {

@@ -40,7 +40,15 @@ export async function migrate(input: AdminInput, args: AdminArgs['migrate']): Pr
     plan.totals.pending === 0 ? { outcome: { done: 'upToDate' } as const, has: [] } : await tryUntilSettled(at, place);
   await control.endMigrate({ rolloutId, finalState: 'done' in outcome ? 'succeeded' : 'completedWithFailures' });
   if (!('done' in outcome)) throw failure('failed' in outcome ? outcome.failed : outcome.again, { tenant });
-  return { tenant, outcome: outcome.done, migrations: has, durationMs: Date.now() - startedAtMs, planId, rolloutId };
+  return {
+    tenant,
+    outcome: outcome.done,
+    migrations: has,
+    findings: plan.findings,
+    durationMs: Date.now() - startedAtMs,
+    planId,
+    rolloutId,
+  };
 }
 
 async function planFor(input: PlanInput, cells: readonly string[], startedAtMs: number): Promise<PlanSummary> {

@@ -10,10 +10,12 @@ import { checkFiles } from './check-files.js';
 import { holdFleet } from './hold-fleet.js';
 import { pinTenants, unpinTenants } from './hold-tenants.js';
 import { planRollback } from './plan-rollback.js';
+import { readPhases } from './read-phases.js';
 import { readReady } from './read-ready.js';
 import { readAudit, readHistory, readRollout } from './read-rollouts.js';
 import { readTenant } from './read-tenant.js';
 import { readTenants } from './read-tenants.js';
+import { reportAppVersion } from './report-app-version.js';
 import { steerParked } from './steer-parked.js';
 
 /** Who asks, and for which fleet. */
@@ -46,6 +48,8 @@ const ANSWERERS: Answerers = {
   freeze: holdFleet,
   pin: pinTenants,
   unpin: unpinTenants,
+  reportAppVersion,
+  phases: readPhases,
 };
 
 /** Answers one verb that is no message to an open rollout. Reads are safe to repeat; signals carry the request id, which makes them so. */

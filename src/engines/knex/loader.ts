@@ -8,6 +8,7 @@ import { basename, extname, join } from 'node:path';
 import { createJiti } from 'jiti';
 import type { Knex } from 'knex';
 import { loadTrouble } from '../../domain/load-trouble.js';
+import { phaseMistakes } from '../../domain/phases.js';
 import { readDeclaration } from '../../migration/declaration.js';
 import { selfAlias } from '../../spec/load-config.js';
 import type { FileProblem, MigrationFile } from '../engine.js';
@@ -109,6 +110,9 @@ export function createLoader(options: LoaderOptions): Loader {
         problems.push({ file: fileName, message });
       }
     }
+    const broken = problems.map(({ file }) => file.slice(0, -extname(file).length));
+    const files = [...migrations.values()].map(({ file }) => file);
+    for (const { name, message } of phaseMistakes(files, broken)) problems.push({ file: migrations.get(name)!.file.fileName, message });
     return { migrations: new Map([...migrations].sort(([a], [b]) => (a < b ? -1 : 1))), problems };
   };
 

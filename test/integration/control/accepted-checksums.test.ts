@@ -28,7 +28,7 @@ it('brings a control database of an earlier version up to this one, and keeps wh
   // As the first version left it
   await query(
     older.url,
-    `drop table flotilla.accepted_checksum, flotilla.freeze, flotilla.pin, flotilla.validation, flotilla.backfill; alter table flotilla.rollout drop column rebuilt_to, drop column tenant;
+    `drop table flotilla.accepted_checksum, flotilla.freeze, flotilla.pin, flotilla.app_version, flotilla.validation, flotilla.backfill; alter table flotilla.rollout drop column rebuilt_to, drop column tenant;
      alter table flotilla.plan_tenant drop column place, drop column size_bytes, drop column pg_version; alter table flotilla.rollout_tenant drop column before;
      delete from flotilla.knex_migrations where name not like '20261101%'; delete from flotilla.flotilla_ledger where migration is not null and migration not like '20261101%'`,
   );

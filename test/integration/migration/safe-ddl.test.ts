@@ -1,7 +1,7 @@
 /** The helpers of `flotilla/migration` in migration files, run by the runner on a real server. */
 
-import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { exampleOf } from '../../support/example-of.js';
 import { createDatabase, createFixture, ident, query, type RunnerFixture, type TestDatabase } from '../../support/postgres.js';
 
 /** Names that would be something else unquoted. */
@@ -198,8 +198,7 @@ describe('safe changes of structure', () => {
 });
 
 it('the example of docs/migrations/structure.md goes up, and down again migration by migration', async () => {
-  const page = readFileSync(new URL('../../../docs/migrations/structure.md', import.meta.url), 'utf8');
-  const files = Object.fromEntries([...page.matchAll(/```ts\n\/\/ (\S+)\n([\s\S]*?)```/g)].map(([, name, source]) => [name!, source!]));
+  const files = exampleOf('migrations/structure');
   expect(Object.keys(files)).toHaveLength(3);
   const schema = `t${++serial}`;
   await query(

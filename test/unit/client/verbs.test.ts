@@ -26,7 +26,7 @@ it('offers each verb that is not local as a method of the client', () => {
 });
 
 it('has no method of the client that is neither a verb nor listed here', () => {
-  const others = ['constructor', 'close', 'fleet', 'isReady', 'previewRollback', 'rolloutTenants', 'tenantStatus'];
+  const others = ['constructor', 'close', 'fleet', 'isReady', 'previewRollback', 'reportAppVersion', 'rolloutTenants', 'tenantStatus'];
   const methods = Object.getOwnPropertyNames(FlotillaClient.prototype).filter((name) => !others.includes(name));
   expect(methods.sort()).toEqual(verbs.flatMap((verb) => verb.client ?? []).sort());
 });

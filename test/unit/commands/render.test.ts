@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { clip, duration, wrap } from '../../../src/commands/render/format.js';
 import { renderAudit, renderDoctor, renderHistory, renderSteer, renderTenant } from '../../../src/commands/render/lists.js';
+import { renderPhases } from '../../../src/commands/render/phases.js';
 import { renderPlan } from '../../../src/commands/render/plan.js';
 import { renderPreview } from '../../../src/commands/render/preview.js';
 import { drawBar, renderExplain, renderRollout } from '../../../src/commands/render/rollout.js';
@@ -447,4 +448,39 @@ it('shows checks that failed, each with the tenants that do not pass it', () => 
     migration: '20261120_orders_tax',
   });
   expect(renderValidate(well, style)).toBe('1 tenant passes; 1 check of 20261120_orders_tax was made\n');
+});
+
+it('shows how far a change without downtime has come, and what blocks its next phase', () => {
+  const part = (name: string, phase: 'expand' | 'contract', has: number) => ({
+    name,
+    phase,
+    has,
+    lacks: 400 - has,
+    sample: [],
+    tenantHas: has > 0,
+  });
+  const blockedBy = [
+    { severity: 'error', code: 'FLT_BAKING', message: 'm2_contract waits until tomorrow.', migration: 'm2_contract' },
+  ] as const;
+  const change = {
+    name: 'm1_expand',
+    state: 'underWay',
+    upNext: 'm2_contract',
+    migrations: [part('m1_expand', 'expand', 400), part('m2_contract', 'contract', 0)],
+    blockedBy,
+    next: [{ command: 'flotilla start --to m2_contract', why: 'when nothing blocks it any more' }],
+  } as const;
+  expect(renderPhases([change], undefined, style)).toMatchInlineSnapshot(`
+    "m1_expand  under way
+       PHASE     TENANTS     MIGRATION
+       expand    400 of 400  m1_expand
+    →  contract  0 of 400    m2_contract
+    FINDINGS
+    error   FLT_BAKING  m2_contract
+            m2_contract waits until tomorrow.
+      flotilla start --to m2_contract  when nothing blocks it any more
+    "
+  `);
+  expect(renderPhases([change], 'acme', style)).toMatch(/PHASE +acme +TENANTS/);
+  expect(renderPhases([], undefined, style)).toContain('No migration declares a phase');
 });
