@@ -1,4 +1,4 @@
-/** `flotilla dev` as a process in a copy of the quick start. */
+/** `flotilla dev` as a process in a copy of one of the examples. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { stillRuns } from '../../src/dev/process-identity.js';
 import { type LocalStack, readLocalStack } from '../../src/spec/local-stack.js';
 import { CLI, until } from './fleet.js';
 
-const quickStart = fileURLToPath(new URL('../../examples/quick-start/', import.meta.url));
+const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
 
 export interface DevProject {
   readonly dir: string;
@@ -41,9 +41,9 @@ export interface DevProcess {
   nothingLeft(): Promise<void>;
 }
 
-export function createDevProject(): DevProject {
+export function createDevProject(example = 'quick-start'): DevProject {
   const dir = mkdtempSync(join(tmpdir(), 'flotilla-dev-'));
-  cpSync(quickStart, dir, { recursive: true, filter: (path) => !path.includes('.flotilla') });
+  cpSync(join(examples, example), dir, { recursive: true, filter: (path) => !path.includes('.flotilla') });
   const running = new Set<ChildProcess>();
   return {
     dir,
