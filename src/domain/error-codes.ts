@@ -683,7 +683,7 @@ export const ERROR_CODES = {
     'no',
     'fails',
     4,
-    'The tenant does not pass a check that the migration declares. The migration does not count as applied there: it was rolled back, or, where it runs outside a transaction, what it did stays and is not recorded.',
+    'The tenant does not pass a check that the migration declares. The migration does not count as applied there: it was rolled back, or, where it runs outside a transaction, what it did stays and is not recorded. Before a contract the checks of what it comes after are made once more: where one does not pass, the contract has not begun.',
     'See the numbers of each check in the message; mend the data, then "flotilla retry", or correct the migration and start anew.',
   ),
   FLT_DIVERGED: row(

@@ -119,6 +119,16 @@ export function partsBeforeOf(files: readonly Phased[], name: string): readonly 
   return [...lineage(byName, name, (file) => partsBefore(byName, file))].sort(byCodeUnit);
 }
 
+/** What comes before a contract in its change, oldest first; nothing when it is none. */
+export function partsBeforeContract<File extends Phased>(files: readonly File[], name: string): readonly File[] {
+  const parts = files.some((file) => file.name === name && isContract(file)) ? partsBeforeOf(files, name) : [];
+  return files.filter((file) => parts.includes(file.name));
+}
+
+/** Contracts that take away what this migration made: where one is applied, its checks have nothing to look at any more. */
+export const contractsAfter = (files: readonly Phased[], name: string): readonly string[] =>
+  files.filter((file) => isContract(file) && partsBeforeOf(files, file.name).includes(name)).map((file) => file.name);
+
 /** Where the active tenants of the fleet stand with one migration, and what rollouts have done about it. */
 export interface FleetStanding {
   readonly migration: string;

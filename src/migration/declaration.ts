@@ -7,6 +7,7 @@ import { describeIssues } from '../spec/describe-issues.js';
 import { duration } from '../spec/duration.js';
 import type { Backfill } from './backfill.js';
 import { validationSpec } from './validation-spec.js';
+import type { Validation } from './validations.js';
 
 const said = z.string().trim().min(1, { error: 'expected a text that says something' });
 
@@ -53,7 +54,11 @@ export const declarationSpec = fields.check(
 );
 
 /** Optional facts about a migration, exported as `flotilla` next to `up` and `down`. */
-export type FlotillaMigration = Readonly<z.infer<typeof declarationSpec>>;
+export interface FlotillaMigration extends Readonly<Omit<z.infer<typeof declarationSpec>, 'after' | 'flags' | 'validate'>> {
+  readonly after?: readonly string[] | undefined;
+  readonly flags?: readonly string[] | undefined;
+  readonly validate?: readonly Validation[] | undefined;
+}
 
 /** @throws Error with all mistakes, each with its path */
 export function readDeclaration(exported: unknown): FlotillaMigration | undefined {

@@ -10,6 +10,7 @@ import { sameRowTrigger } from './dual-write/same-row.js';
 import { assertSpec, type DualWriteSpec, isAcross } from './dual-write/spec.js';
 import type { RowTrigger } from './dual-write/trigger.js';
 import { run } from './run.js';
+import { custom, type Validation } from './validations.js';
 
 export type { AcrossTablesSpec, Columns, DualWriteSpec, SameRowSpec } from './dual-write/spec.js';
 
@@ -21,6 +22,11 @@ export interface DualWrite {
   create(knex: Knex): Promise<void>;
   /** Takes them away; other dual writes, and triggers of the application's, stay. Safe to repeat. */
   drop(knex: Knex): Promise<void>;
+  /**
+   * A check for `flotilla.validate`: every trigger is there, fires for the application's writes and is what the spec says. Declared by a migration
+   * before the contract, it is made again right before that.
+   */
+  readonly inPlace: Validation;
 }
 
 /**
@@ -54,22 +60,21 @@ export function dualWrite(spec: DualWriteSpec): DualWrite {
       // With its trigger, whatever the table is called by now
       for (const { name } of triggers) await run(knex, `drop function if exists ${ident(schema)}.${ident(name)}() cascade`);
     },
+    inPlace: custom({
+      name: `dual write ${isAcross(spec) ? `${spec.table} → ${spec.into}` : spec.table} (${columnsOf(spec).join(', ')}) in place`,
+      sql: `select count(*) filter (where not there) from (values ${triggers.map((trigger) => `(${isThere(trigger)})`).join(', ')}) t(there)`,
+    }),
   };
 }
 
-/**
- * SQL, a condition: in this schema every trigger of the dual write exists, fires for the application's writes and is what the spec says.
- * @throws FLT_MIGRATION_INVALID
- */
-export const dualWriteInPlace = (spec: DualWriteSpec, schema: string): string =>
-  `(${triggersOf(spec)
-    .map(
-      ({ name, table, when, events, body }) => `exists (select from pg_trigger t join pg_class c on c.oid = t.tgrelid
+const columnsOf = ({ to }: DualWriteSpec): readonly string[] => (typeof to === 'string' ? [to] : Object.keys(to));
+
+/** SQL, a condition. */
+const isThere = ({ name, table, when, events, body }: RowTrigger): string =>
+  `exists (select from pg_trigger t join pg_class c on c.oid = t.tgrelid
  join pg_namespace n on n.oid = c.relnamespace join pg_proc p on p.oid = t.tgfoid and p.pronamespace = n.oid
- where n.nspname = ${literal(schema)} and c.relname = ${literal(table)} and t.tgname = ${literal(name)} and t.tgenabled in ('O', 'A')
- and t.tgtype = ${kindOf(when, events)} and t.tgqual is null and t.tgattr::text = '' and p.proname = ${literal(name)} and btrim(p.prosrc) = btrim(${literal(body)}))`,
-    )
-    .join(' and ')})`;
+ where n.nspname = current_schema() and c.relname = ${literal(table)} and t.tgname = ${literal(name)} and t.tgenabled in ('O', 'A')
+ and t.tgtype = ${kindOf(when, events)} and t.tgqual is null and t.tgattr::text = '' and p.proname = ${literal(name)} and btrim(p.prosrc) = btrim(${literal(body)}))`;
 
 function triggersOf(spec: DualWriteSpec): readonly RowTrigger[] {
   assertSpec(spec);

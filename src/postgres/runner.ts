@@ -11,6 +11,7 @@ import { takenBack } from '../domain/rollback-plan.js';
 import { CommitUnknown, open, runAndCommit } from './apply.js';
 import {
   type Attempt,
+  answerWithin,
   fenced,
   inHandKey,
   NotNow,
@@ -31,6 +32,8 @@ import { queryEach } from './query-each.js';
 import { pauseFor } from './retry.js';
 import { revert } from './revert.js';
 import { classify, describePostgresError } from './sqlstate.js';
+import { validateBeforeContract } from './validate/in-hand.js';
+import { runValidationsAside } from './validate/validate.js';
 
 export interface Runner {
   /** One attempt on one tenant. Safe to repeat: what is applied already is seen in the ledger, and answers `applied`. */
@@ -169,6 +172,10 @@ async function bringUp(attempt: Attempt, session: TenantSession, runs: Migration
     }
     const fingerprint = input.canary || !input.deltas.has(pending.name);
     input.onStep(pending.name);
+    if (!halfWay(state, 'up', [pending]))
+      await validateBeforeContract(attempt, pending, (declared) =>
+        runValidationsAside(session.client, sessionSettings(attempt), declared, answerWithin(attempt)),
+      );
     if (pending.transactional) runs.push(await runAndCommit(attempt, session, state, pending, { fingerprint }));
     else {
       await session.client.query('rollback');

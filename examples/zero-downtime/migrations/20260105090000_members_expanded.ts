@@ -1,4 +1,4 @@
-import { dualWrite } from 'flotilla/migration';
+import { dualWrite, type FlotillaMigration } from 'flotilla/migration';
 import type { Knex } from 'knex';
 
 /** A name becomes two columns; old and new code write what they know, and read what the other wrote. */
@@ -11,6 +11,9 @@ export const names = dualWrite({
 
 /** A column of a wider type, under a name that no code ever knows. */
 export const numbers = dualWrite({ table: 'members', from: 'number', to: { number_next: 'number' } });
+
+/** Both are looked at again right before the contract. */
+export const flotilla = { phase: 'expand', validate: [names.inPlace, numbers.inPlace] } satisfies FlotillaMigration;
 
 /** Expand: the new columns, and what keeps them equal to the old ones, in one transaction: no write falls between the two. */
 export async function up(knex: Knex): Promise<void> {

@@ -1,4 +1,4 @@
-import { backfill, nullCount } from 'flotilla/migration';
+import { backfill, type FlotillaMigration, nullCount } from 'flotilla/migration';
 
 /** Backfill: the rows from before, in chunks, by the expressions of the dual write. A row that has the values already is left alone. */
 const fill = backfill({
@@ -12,9 +12,11 @@ const fill = backfill({
 
 export const config = { transaction: false };
 export const flotilla = {
+  phase: 'backfill',
+  after: ['20260105090000_members_expanded'],
   backfill: fill,
   validate: [nullCount({ table: 'members', column: 'given_name' }), nullCount({ table: 'members', column: 'number_next' })],
-};
+} satisfies FlotillaMigration;
 export const up = fill.up;
 // What it filled goes with the columns
 export async function down(): Promise<void> {}

@@ -1,19 +1,21 @@
-import { addUniqueUsingIndex, custom, setNotNullSafely, uniqueConstraint } from 'flotilla/migration';
+import { addUniqueUsingIndex, custom, type FlotillaMigration, setNotNullSafely, uniqueConstraint } from 'flotilla/migration';
 import type { Knex } from 'knex';
 
 const unique = { table: 'members', name: 'members_number_next_key', columns: ['number_next'] };
 
 export const config = { transaction: false };
 export const flotilla = {
+  phase: 'constrain',
+  after: ['20260112090000_members_filled'],
   validate: [
     uniqueConstraint(unique),
-    // The last look at both sides: afterwards, code that does not know the old columns is let in
+    // Made again right before the contract: the last look at both sides
     custom({
       name: 'old and new columns agree',
       sql: "select count(*) from members where number_next <> number or name <> concat_ws(' ', given_name, family_name)",
     }),
   ],
-};
+} satisfies FlotillaMigration;
 
 /** Constrain: what held for the old columns holds for the new ones. Only now, for rows that are not filled would break it. */
 export async function up(knex: Knex): Promise<void> {

@@ -1,9 +1,13 @@
-import { uniqueConstraint } from 'flotilla/migration';
+import { type FlotillaMigration, uniqueConstraint } from 'flotilla/migration';
 import type { Knex } from 'knex';
 import { names, numbers } from './20260105090000_members_expanded.js';
 
 // Only what the catalog tells: these checks are made before the transaction lets go of the table
-export const flotilla = { validate: [uniqueConstraint({ table: 'members', columns: ['number'], name: 'members_number_key' })] };
+export const flotilla = {
+  phase: 'contract',
+  after: ['20260119090000_members_constrained'],
+  validate: [uniqueConstraint({ table: 'members', columns: ['number'], name: 'members_number_key' })],
+} satisfies FlotillaMigration;
 
 /**
  * Contract, once no code that runs knows `name`: it goes, and the wider number takes the place of the old one. In one transaction, so that

@@ -1,5 +1,6 @@
 import { recordValidations, type TenantValidation } from '../../control/validations.js';
 import { FlotillaError } from '../../domain/errors.js';
+import { contractsAfter } from '../../domain/phases.js';
 import type { TenantRef } from '../../domain/tenant.js';
 import type { Position } from '../../postgres/contract.js';
 import type { Declared } from '../../postgres/validate/validate.js';
@@ -36,14 +37,21 @@ export async function createValidateVisit(deps: ActivityDeps, input: TendInput<'
   };
 }
 
-async function declaredChecks(deps: ActivityDeps, migration: string | undefined): Promise<readonly Declared[]> {
+interface Asked extends Declared {
+  /** Contracts that take away what the checks look at. */
+  readonly endedBy: readonly string[];
+}
+
+async function declaredChecks(deps: ActivityDeps, migration: string | undefined): Promise<readonly Asked[]> {
   const { files } = await deps.engine.list();
   const asked = files.filter(({ name }) => migration === undefined || name === migration);
   if (asked.length === 0 && migration !== undefined)
     throw new FlotillaError('FLT_MIGRATION_MISMATCH', `This worker has no file ${migration}; a deploy may still be rolling.`, {
       migration,
     });
-  return asked.flatMap(({ name, declares }) => (declares?.validate ? [{ migration: name, checks: declares.validate }] : []));
+  return asked.flatMap(({ name, declares }) =>
+    declares?.validate ? [{ migration: name, checks: declares.validate, endedBy: contractsAfter(files, name) }] : [],
+  );
 }
 
 /** Where the tenants of a slice stand: nowhere, once their host is silent. */
@@ -62,7 +70,7 @@ async function validate(
   { requestId }: TendInput,
   tenant: TenantRef,
   position: Position,
-  declared: readonly Declared[],
+  declared: readonly Asked[],
   { stop }: Walk,
 ): Promise<ValidatedTenant> {
   const refused = (code: string, what: string): ValidatedTenant => ({ outcome: 'refused', code, message: `${tenant.id}: ${what}.` });
@@ -70,7 +78,8 @@ async function validate(
   if (!applied) return refused('FLT_SCHEMA_MISSING', `there is no schema "${tenant.schema ?? 'public'}" on host "${tenant.host}"`);
   if (judgeIdentity(position) === 'another')
     return refused('FLT_IDENTITY_MISMATCH', `the ledger in its schema says that this is tenant "${position.identity!.tenant}"`);
-  const due = declared.filter(({ migration }) => applied.includes(migration));
+  const has = (migration: string) => applied.includes(migration);
+  const due = declared.filter(({ migration, endedBy }) => has(migration) && !endedBy.some(has));
   if (due.length === 0) return { outcome: 'unchanged' };
   const tending = {
     tenant,

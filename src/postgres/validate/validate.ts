@@ -4,8 +4,7 @@
  */
 
 import type { Client } from 'pg';
-import { FlotillaError } from '../../domain/errors.js';
-import { describeFailed, failedOf, type MigrationValidation, type Numbers, type ValidationResult } from '../../domain/validation.js';
+import type { MigrationValidation, Numbers, ValidationResult } from '../../domain/validation.js';
 import type { Validation } from '../../migration/validations.js';
 import { tenantSchema } from '../ledger.js';
 import { asWeBegan, BEGIN, type SessionSettings, searchPathOf, settings } from '../messages.js';
@@ -51,28 +50,45 @@ export async function runValidations(
 }
 
 /** The same in a transaction of its own that reads only; of several migrations at once. */
-export async function runValidationsReadOnly(
+export const runValidationsReadOnly = (
   client: Client,
   session: SessionSettings,
   declared: readonly Declared[],
   answerWithinMs?: number,
+): Promise<readonly MigrationValidation[]> =>
+  runOfSeveral(
+    client,
+    session,
+    declared,
+    answerWithinMs,
+    (checks) => `${BEGIN} set transaction read only; ${settings(session, true)} ${checks} commit;`,
+  );
+
+/** The same in the transaction that is open, and leaves it as it was: its settings, and no lock. */
+export const runValidationsAside = (
+  client: Client,
+  session: SessionSettings,
+  declared: readonly Declared[],
+  answerWithinMs?: number,
+): Promise<readonly MigrationValidation[]> =>
+  runOfSeveral(
+    client,
+    session,
+    declared,
+    answerWithinMs,
+    (checks) => `savepoint aside; ${checks} rollback to savepoint aside; release savepoint aside;`,
+  );
+
+async function runOfSeveral(
+  client: Client,
+  session: SessionSettings,
+  declared: readonly Declared[],
+  answerWithinMs: number | undefined,
+  around: (checks: string) => string,
 ): Promise<readonly MigrationValidation[]> {
   const checks = declared.flatMap((it) => it.checks);
-  const sql = `${BEGIN} set transaction read only; ${settings(session, true)} ${messageOf(session, checks)} commit;`;
-  const answers = [...(await ask(client, sql, answerWithinMs))];
+  const answers = [...(await ask(client, around(messageOf(session, checks)), answerWithinMs))];
   return declared.map((it) => ({ migration: it.migration, results: judge(it.checks, answers.splice(0, it.checks.length)) }));
-}
-
-/** @throws FLT_VALIDATION_FAILED, naming each check that did not pass with its numbers */
-export function refuseFailed(tenant: string, migration: string, results: readonly ValidationResult[]): void {
-  const failed = failedOf(results).map(describeFailed);
-  if (failed.length === 0) return;
-  const checks = failed.length === 1 ? 'a check' : `${failed.length} checks`;
-  throw new FlotillaError('FLT_VALIDATION_FAILED', `${tenant}: ${migration} does not pass ${checks} of its own (${failed.join('; ')}).`, {
-    tenant,
-    migration,
-    failed,
-  });
 }
 
 /** What one check answered: its numbers, or why it could not be made. */

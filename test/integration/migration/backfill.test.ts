@@ -36,7 +36,7 @@ describe('a backfill', () => {
     expect(await it.sql(WRONG)).toEqual([{ n: 0 }]);
   });
 
-  it('[B2] [B6] goes by chunks of at most the rows given, and tells after each how far it is', async () => {
+  it('[B2] [B6] [Z-gap] goes by chunks of at most the rows given, and tells after each how far it is', async () => {
     const it = await setup(USERS(250), FULL_NAME);
     await it.attempt();
     const { pass, visited, written, total } = it.progress.at(-1)!;

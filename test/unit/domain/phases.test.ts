@@ -3,12 +3,14 @@ import { expect, it } from 'vitest';
 import {
   type ContractFacts,
   changesOf,
+  contractsAfter,
   type FleetStanding,
   judgeContract,
   judgeFlags,
   lastBefore,
   PHASES,
   type Phased,
+  partsBeforeContract,
   partsBeforeOf,
   phaseMistakes,
 } from '../../../src/domain/phases.js';
@@ -176,4 +178,11 @@ it('[Z5] what may go out instead is all before the first contract that may not',
   expect(lastBefore(change, ['05_drop_mail'])).toBe('04_email_not_null');
   expect(lastBefore([...change, file('06'), file('07')], ['07', '05_drop_mail'])).toBe('04_email_not_null');
   expect(lastBefore(change, [])).toBeUndefined();
+});
+
+it('[Z5] knows what comes before a contract, and by which contracts a migration ends', () => {
+  expect(partsBeforeContract(change, '05_drop_mail').map(({ name }) => name)).toEqual(partsBeforeOf(change, '05_drop_mail'));
+  expect(partsBeforeContract(change, '04_email_not_null')).toEqual([]);
+  expect(contractsAfter(change, '02_add_email')).toEqual(['05_drop_mail']);
+  expect(contractsAfter(change, '05_drop_mail')).toEqual([]);
 });
