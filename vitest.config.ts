@@ -7,9 +7,6 @@ const alias = {
 interface More {
   readonly testTimeout: number;
   readonly hookTimeout: number;
-  readonly fileParallelism?: boolean;
-  readonly maxWorkers?: string;
-  readonly sequence?: { readonly groupOrder: number };
 }
 const project = (name: string, globalSetup: string[], more: More) => ({
   resolve: { alias },
@@ -18,6 +15,8 @@ const project = (name: string, globalSetup: string[], more: More) => ({
 
 export default defineConfig({
   test: {
+    // Half of the time is waiting, for servers and for one another: no core is left free
+    maxWorkers: '100%',
     projects: [
       project('unit', [], { testTimeout: 10_000, hookTimeout: 10_000 }),
       project('workflow', ['./test/support/temporal-setup.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
@@ -25,19 +24,14 @@ export default defineConfig({
       project('e2e', ['./test/support/temporal-setup.ts', './test/support/postgres-setup.ts'], {
         testTimeout: 240_000,
         hookTimeout: 240_000,
-        fileParallelism: false,
       }),
       project('control', ['./test/support/temporal-setup.ts', './test/support/postgres-setup.ts'], {
         testTimeout: 240_000,
         hookTimeout: 240_000,
-        fileParallelism: false,
       }),
       project('chaos', ['./test/support/temporal-setup.ts', './test/support/postgres-setup.ts'], {
         testTimeout: 240_000,
         hookTimeout: 240_000,
-        // The longest one, and half of its time is waiting: no core is left free. Vitest wants such a project in a group of its own
-        maxWorkers: '100%',
-        sequence: { groupOrder: 1 },
       }),
     ],
   },
