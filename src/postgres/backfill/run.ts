@@ -44,6 +44,8 @@ const OWN_XID = 'select pg_current_xact_id()::xid::text as xid';
 
 /** Rows between two keys, read ahead while the chunk before them is being written. */
 interface Step {
+  /** As it was asked for: the cursor's may have grown since. */
+  readonly size: number;
   readonly range: Range;
   /** What its chunk sends. */
   readonly statements: readonly string[];
@@ -120,8 +122,8 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
     const last = selects.at(-1)![0] as Readonly<Record<string, string>> | undefined;
     const range = { after, upTo: last && Object.values(last) };
     const { transform } = backfill;
-    if (!transform) return { range, statements: [sql.write(range, again)] };
-    return { range, ...transformRows(selects[0]!, { ...backfill, transform }, target, sql, range, door.who) };
+    if (!transform) return { size, range, statements: [sql.write(range, again)] };
+    return { size, range, ...transformRows(selects[0]!, { ...backfill, transform }, target, sql, range, door.who) };
   }
 
   /** Rows to try in place of a chunk that the server took too long over; 0: it was one row. */
@@ -139,10 +141,10 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
       stopHere();
       const began = performance.now();
       const now = await step;
-      const at = cursor;
+      const at = { ...cursor, size: now.size };
       const { upTo } = now.range;
       const isLast = upTo === undefined;
-      if (!isLast) step = ahead(prepare({ ...at, after: upTo }));
+      if (!isLast) step = ahead(prepare({ ...cursor, after: upTo }));
       const deletes = backfill.into?.mirror ? [sql.deleteRows(now.range)] : [];
       let left = 0;
       let xid = '';

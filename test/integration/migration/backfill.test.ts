@@ -45,6 +45,16 @@ describe('a backfill', () => {
     expect(it.progress.slice(-3).every((p) => p.rowsPerSecond > 0)).toBe(true);
   });
 
+  it('[B2] [B6] counts each row once while the chunks grow', async () => {
+    const it = await setup(USERS(1_000), FULL_NAME.replace(SMALL, 'chunk: { rows: 10, maxRows: 400 }, pace: { rest: 0 }'));
+    await it.attempt();
+    const told = it.progress.filter(({ exact }) => exact).map(({ visited, written }) => ({ visited, written }));
+    expect(told.filter(({ visited, written }) => visited !== written)).toEqual([]);
+    expect(told.at(-1)).toEqual({ visited: 1_000, written: 1_000 });
+    const chunks = told.slice(1).map(({ visited }, at) => visited - told[at]!.visited);
+    expect(Math.max(...chunks)).toBeGreaterThan(10);
+  });
+
   it('[B3] [B8] keeps the chunks before the one that fails, says where it was, and goes on there once the row is mended', async () => {
     const it = await setup(`${USERS(250)} alter table users add check (full_name <> 'F150 L150');`, FULL_NAME);
     const result = await it.attempt();
