@@ -1,13 +1,13 @@
-import { backfill, type FlotillaMigration, sameCount } from 'flotilla/migration';
+import { backfill, type FlotillaMigration, noOrphans, sameCount } from 'flotilla/migration';
 
 /**
- * Backfill: the rows from before, each through a function. A chunk takes half a second, and the worker rests as long after it: the large tenant
- * takes longer, and its application does not notice. A row that the application changes while the function looks at it is left to the next pass.
+ * Backfill: the orders from before, each through a function. It rests as long after a chunk as the chunk took, so that the application has the
+ * server for itself half of the time.
  */
 const fill = backfill({
   table: 'orders',
   into: { table: 'purchases', mirror: true },
-  transform: ({ customer, total }) => {
+  transform({ customer, total }) {
     const [amount, currency] = (total as string).split(' ');
     const [whole, cents] = amount!.split('.');
     return { customer: (customer as string | null)?.trim() || 'unknown', cents: `${whole}${cents}`, currency };
@@ -21,7 +21,11 @@ export const flotilla = {
   phase: 'backfill',
   after: ['20260105090000_purchases_expanded'],
   backfill: fill,
-  validate: [sameCount({ source: { table: 'orders' }, target: { table: 'purchases' } })],
+  // As many on both sides, and each of a different order: none is missing
+  validate: [
+    sameCount({ source: { table: 'orders' }, target: { table: 'purchases' } }),
+    noOrphans({ table: 'purchases', columns: ['id'], references: { table: 'orders', columns: ['id'] } }),
+  ],
 } satisfies FlotillaMigration;
 export const up = fill.up;
 // What it filled goes with the table

@@ -2,6 +2,7 @@ import { constraintValid, type FlotillaMigration, index } from 'flotilla/migrati
 import type { Knex } from 'knex';
 import { sync } from './20260105090000_purchases_expanded.js';
 
+// Only what the catalog tells: these checks are made before the transaction lets go of the table
 export const flotilla = {
   phase: 'contract',
   after: ['20260119090000_purchases_constrained'],
