@@ -36,7 +36,6 @@ const newRelease: Release<Order> = {
 const LARGE = 200_000;
 const SMALL = 400;
 const CONSTRAINED = '20260119090000_purchases_constrained';
-const CONTRACTED = '20260202090000_orders_contracted';
 
 /** How far the tenant says that its backfill has come. */
 async function cursorOf(url: string, tenant: string): Promise<{ readonly pass: number; readonly visited: number }> {
@@ -114,6 +113,6 @@ it('[B4] [B5] [B6] [Z2] [B-gap] a large table takes another shape under an appli
   expect(load.errors).toEqual([]);
   expect(compared).toEqual({ rows: LARGE + 3 * SMALL + report.insert - report.delete, lost: 0, stale: 0, tooMany: 0 });
 
-  const checked = await project.cli('validate', '--migration', CONTRACTED, '--json');
+  const checked = await project.cli('validate', '--json');
   expect([checked.code, checked.json.counts], checked.stdout).toMatchObject([0, { tenants: 4, passed: 4, failed: 0 }]);
 });
