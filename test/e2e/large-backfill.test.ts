@@ -65,12 +65,8 @@ it('[B4] [B5] [B6] [Z2] [B-gap] a large table takes another shape under an appli
     newRow: (n) => ({ customer: n % 5 ? `Customer ${n}` : 'unknown', cents: 100_000_000 + n, currency: n % 2 ? 'EUR' : 'USD' }),
   });
   onTestFinished(() => load.close());
-  const working = (release: Release<Order>) => {
-    const enough = load.changes(release) + 50;
-    return until(async () => load.changes(release) >= enough || load.errors.length > 0, `work of the ${release.name} release`);
-  };
 
-  await working(oldRelease);
+  await load.working(oldRelease);
   const preparing = project.cli('start', '--to', CONSTRAINED, '--wait', '--json');
   await until(async () => (await cursorOf(url, large)).visited > LARGE * 0.2, 'a fifth of the large tenant');
   const worker = dev.stack.processes.find(({ name }) => name === 'worker')!;
@@ -100,13 +96,11 @@ it('[B4] [B5] [B6] [Z2] [B-gap] a large table takes another shape under an appli
   const prepared = await preparing;
   expect([prepared.code, prepared.json.totals], prepared.stdout).toMatchObject([0, { applied: 4 }]);
 
-  await load.deploy(oldRelease, newRelease);
-  await Promise.all([working(oldRelease), working(newRelease)]);
-  await load.deploy(newRelease);
+  await load.replace(oldRelease, newRelease);
 
   const contracted = await project.cli('start', '--wait', '--json');
   expect([contracted.code, contracted.json.totals], contracted.stdout).toMatchObject([0, { applied: 4 }]);
-  await working(newRelease);
+  await load.working(newRelease);
   const report = await load.stop();
   const compared = await load.compare(newRelease);
   console.log('large-backfill:', JSON.stringify({ ...report, diedAt: stood.visited }), JSON.stringify(compared));

@@ -3,7 +3,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { EXIT } from '../../src/client/exit-codes.js';
 import { createDevProject } from '../support/dev-process.js';
-import { query, until } from '../support/fleet.js';
+import { query } from '../support/fleet.js';
 import { type Release, startLoad } from '../support/load.js';
 
 interface Member {
@@ -52,22 +52,16 @@ it('[Z1] [Z2] [Z3] [Z4] [Z5] [Z-gap] columns are split, widened and renamed unde
     newRow: (n) => ({ given: `Given${n}`, family: n % 5 ? `Family ${n}` : null, number: 1_000_000 + n }),
   });
   onTestFinished(() => load.close());
-  const working = (release: Release<Member>) => {
-    const enough = load.changes(release) + 100;
-    return until(async () => load.changes(release) >= enough || load.errors.length > 0, `work of the ${release.name} release`);
-  };
 
-  await working(oldRelease);
+  await load.working(oldRelease);
   const prepared = await project.cli('start', '--to', '20260119090000_members_constrained', '--wait', '--json');
   expect([prepared.code, prepared.json.totals], prepared.stdout).toMatchObject([0, { applied: 6 }]);
 
-  await load.deploy(oldRelease, newRelease);
-  await Promise.all([working(oldRelease), working(newRelease)]);
-  await load.deploy(newRelease);
+  await load.replace(oldRelease, newRelease);
 
   const contracted = await project.cli('start', '--wait', '--json');
   expect([contracted.code, contracted.json.totals], contracted.stdout).toMatchObject([0, { applied: 6 }]);
-  await working(newRelease);
+  await load.working(newRelease);
   const report = await load.stop();
   const compared = await load.compare(newRelease);
   console.log('zero-downtime:', JSON.stringify(report), JSON.stringify(compared));

@@ -5,6 +5,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { until } from './fleet.js';
 import { ident } from './postgres.js';
 
 /** One release of the application: how it stores what it knows of a row, beside the key `id`. Any number of them may run at once. */
@@ -30,6 +31,7 @@ export interface LoadOptions<R> {
   readonly connections?: number;
 }
 
+const AT_WORK = 100;
 const CHANGES = ['insert', 'update', 'delete', 'rekey'] as const;
 type Change = (typeof CHANGES)[number];
 
@@ -58,10 +60,10 @@ export interface Comparison {
 }
 
 export interface Load<R> {
-  /** Replaces the releases that run, without a moment in which none does; resolves once the last statement of those that go has ended. */
-  deploy(...releases: readonly Release<R>[]): Promise<void>;
-  /** Changes that a release has made so far. */
-  changes(release: Release<R>): number;
+  /** Both run side by side until each has been at work; resolves once the last statement of the older one has ended. At no moment does none run. */
+  replace(older: Release<R>, newer: Release<R>): Promise<void>;
+  /** Waits until a release has made a hundred changes more, or something went wrong. */
+  working(release: Release<R>): Promise<void>;
   /** What the application saw go wrong, or read that was not what it had written. */
   readonly errors: readonly string[];
   stop(): Promise<LoadReport>;
@@ -192,12 +194,25 @@ export async function startLoad<R>(options: LoadOptions<R>): Promise<Load<R>> {
   }
   const users = Array.from({ length: connections }, user);
 
+  const changes = (release: Release<R>) => log.filter(({ by }) => by === release.name).length;
+
+  async function deploy(...releases: readonly Release<R>[]): Promise<void> {
+    running = releases;
+    await Promise.allSettled([...underWay].filter(([, release]) => !releases.includes(release)).map(([done]) => done));
+  }
+
+  async function working(release: Release<R>): Promise<void> {
+    const enough = changes(release) + AT_WORK;
+    await until(async () => changes(release) >= enough || errors.length > 0, `work of the ${release.name} release`);
+  }
+
   return {
     errors,
-    changes: (release) => log.filter(({ by }) => by === release.name).length,
-    async deploy(...releases) {
-      running = releases;
-      await Promise.allSettled([...underWay].filter(([, release]) => !releases.includes(release)).map(([done]) => done));
+    working,
+    async replace(older, newer) {
+      await deploy(older, newer);
+      await Promise.all([working(older), working(newer)]);
+      await deploy(newer);
     },
     async stop() {
       stopped = true;
