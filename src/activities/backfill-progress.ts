@@ -17,6 +17,7 @@ export function keepProgress(deps: ActivityDeps, input: MigrateTenantsInput, ten
   let last: (BackfillProgress & { readonly migration: string }) | undefined;
   let toldAt = Number.NEGATIVE_INFINITY;
   let writing: Promise<unknown> = Promise.resolve();
+  let soon: NodeJS.Timeout | undefined;
   const write = (done: boolean) => {
     const { rolloutId, wave, host } = input;
     const it = { ...last!, rolloutId, wave, host, tenant, done };
@@ -26,12 +27,19 @@ export function keepProgress(deps: ActivityDeps, input: MigrateTenantsInput, ten
     heard(progress: BackfillProgress & { readonly migration: string }): void {
       if (last && last.migration !== progress.migration) write(true);
       last = progress;
-      if (performance.now() - toldAt < TELL_EVERY_MS) return;
-      toldAt = performance.now();
-      write(false);
+      // The last word before a long wait is told too
+      soon ??= setTimeout(
+        () => {
+          soon = undefined;
+          toldAt = performance.now();
+          write(false);
+        },
+        Math.max(0, toldAt + TELL_EVERY_MS - performance.now()),
+      );
     },
     /** @param through migrations that are */
     async end(through: readonly string[]): Promise<void> {
+      clearTimeout(soon);
       if (last) write(through.includes(last.migration));
       await writing;
     },

@@ -3,7 +3,7 @@
  * queue `C` = control (`<queue>`), `T` = tenant (`<queue>/<cell>`).
  */
 
-import type { Ask, AuditEvent } from '../domain/asks.js';
+import type { Answer, Ask, AuditEvent, RolloutVerb } from '../domain/asks.js';
 import type { FleetBackfill } from '../domain/backfill/fleet-progress.js';
 import type { GatePhase, GateState } from '../domain/gates.js';
 import type { ListResult } from '../domain/outcome.js';
@@ -171,7 +171,7 @@ export interface Activities {
   /** T. Reads every staged tenant's history; stores what is pending. */
   scanTenants(
     input: CellScope &
-      Pick<PlanInput, 'to' | 'strategy'> & {
+      Pick<PlanInput, 'to' | 'backfill' | 'strategy'> & {
         /** Also looks which gates of the strategy can be read: those of this cell's hosts, or `all`, with those of the whole fleet. @defaultValue none */
         readonly gates?: 'ofHosts' | 'all';
       },
@@ -219,6 +219,13 @@ export interface Activities {
   notify(input: { readonly fleet: string; readonly rolloutId: string; readonly notice: Notice }): Promise<void>;
   /** C. How far the backfills of a rollout, or of one of its waves, have come. */
   readBackfills(input: { readonly rolloutId: string; readonly wave?: number }): Promise<readonly FleetBackfill[]>;
+  /** C. Hands a verb to the open rollout, and answers what that says. Safe to repeat: the same request id gets the first answer. @throws FLT_NO_OPEN_ROLLOUT, and what the rollout refuses with */
+  steerRollout(input: {
+    readonly fleet: string;
+    readonly rolloutId: string;
+    readonly verb: RolloutVerb;
+    readonly ask: Ask;
+  }): Promise<Answer>;
   /** T. Heartbeats every second; finishes the tenant in hand on cancel, shutdown and pause. Writes each outcome to the control database. */
   migrateTenants(input: MigrateTenantsInput): Promise<ListResult>;
   /** T. Returns when the host answers again to one of the tenants; heartbeats; cancellable. */

@@ -21,6 +21,7 @@ import { createOpenRollout } from './open-rollout.js';
 import { createDismissTenants, createFindParked, createParkTenants, createSettleClosed, createSignalTenants } from './parked-tenants.js';
 import { createPreviewRollback, createScopeRollback } from './preview-rollback.js';
 import { createScanTenants } from './scan-tenants.js';
+import { createSteerRollout } from './steer-rollout.js';
 import { createSubstituteCanaries } from './substitute-canaries.js';
 import { createAcceptChecksum } from './tend/accept-checksum.js';
 import { createBeginTending } from './tend/begin-tending.js';
@@ -63,6 +64,7 @@ export function createControlActivities(deps: ActivityDeps): ControlActivities {
     freezeSweep: translated(createFreezeSweep(deps)),
     notify: translated(createNotify(deps)),
     readBackfills: translated(createReadBackfills(deps)),
+    steerRollout: translated(createSteerRollout(deps), impatient),
     judgeRollback: translated(createJudgeRollback(deps)),
     scopeRollback: translated(createScopeRollback(deps), impatient),
     parkTenants: translated(createParkTenants(deps)),

@@ -5,8 +5,9 @@ import { storeSummary } from '../control/plans.js';
 import { unclearTenants } from '../control/rollout-tenants.js';
 import { canonicalJson } from '../domain/canonical-json.js';
 import { ERROR_CODES, type ErrorCode } from '../domain/error-codes.js';
+import { FlotillaError } from '../domain/errors.js';
 import { gatesOffFindings, turnOff } from '../domain/gates-off.js';
-import type { Finding, PlannedMigration, PlanSummary } from '../domain/plan.js';
+import { closurePin, type Finding, type PlannedMigration, type PlanSummary } from '../domain/plan.js';
 import type { ResolvedStrategy } from '../domain/resolve-strategy.js';
 import type { MigrationFile } from '../engines/engine.js';
 import type { Activities } from './contract.js';
@@ -30,11 +31,14 @@ export const createFreezePlan =
   (deps: ActivityDeps): Activities['freezePlan'] =>
   async (input) => {
     const { files } = await deps.engine.list();
-    let to = target(files, input.to);
+    let to = target(files, input.backfill ?? input.to);
+    if (input.backfill !== undefined && !files.some(({ name, declares }) => name === to && declares?.backfill))
+      throw new FlotillaError('FLT_NO_BACKFILL', `${to} declares no backfill.`, { migration: to });
     const unknown = await unknownTenants(deps, input.planId, input.tenants);
     const findings: Finding[] = [...input.findings, ...(unknown ? [unknown] : [])];
     await holdBack(deps, input, findings);
 
+    const operation = input.backfill === undefined ? undefined : ('backfill' as const);
     const strategyOf = (pending: number) => strategyFor(deps, input, pending);
     const onDemand = input.mode === 'tenant';
     const excluded = strategyOf(0).exclude;
@@ -47,7 +51,7 @@ export const createFreezePlan =
     findings.push(...(waves?.findings ?? []));
 
     let migrations = await plannedMigrations(deps, input, files, to);
-    const phases = input.mode === 'scan' ? { findings: [] } : await judgePhases(deps, phasesOf(input), migrations, 'planning');
+    const phases = input.mode === 'scan' || operation ? { findings: [] } : await judgePhases(deps, phasesOf(input), migrations, 'planning');
     if (onDemand && phases.before !== undefined) {
       // Somebody waits for it: it comes to where the fleet stands
       to = phases.before;
@@ -67,11 +71,14 @@ export const createFreezePlan =
       });
     }
     const gates = turnOff(strategy.policy.gates, input.gatesOff ?? []);
-    findings.push(...sideEffects(files, migrations), ...waivers(files, migrations), ...gatesOffFindings(gates));
-    const judged = mergeFindings(allowOutOfOrder(findings, strategy));
+    findings.push(...gatesOffFindings(gates));
+    // Of a backfill run again, the rest of its file does nothing
+    if (!operation) findings.push(...sideEffects(files, migrations), ...waivers(files, migrations));
+    const judged = mergeFindings(nobodyHasIt(allowOutOfOrder(findings, strategy), counts.pending ?? 0));
     const frozen =
       (input.mode === 'freeze' || onDemand) && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
     const content = {
+      ...(operation ? { operation } : {}),
       fleet: input.fleet,
       environment: deps.fleet.environment ?? 'development',
       to,
@@ -83,6 +90,7 @@ export const createFreezePlan =
         ...(waves?.maxFailures === undefined ? {} : { maxFailures: waves.maxFailures }),
         // Whoever asks for one tenant means now
         ...(onDemand ? { gates: [], windows: [] } : {}),
+        ...(operation ? nothingTakenBack(strategy) : {}),
       },
     };
     const digest = createHash('sha256')
@@ -109,6 +117,17 @@ export const createFreezePlan =
     };
     return storeSummary(deps.control, summary, isWhole(input));
   };
+
+/** A backfill is not taken back, and whoever comes meanwhile is filled with the migration. */
+const nothingTakenBack = ({ policy }: ResolvedStrategy): Pick<ResolvedStrategy['policy'], 'onBreach' | 'onGateFail' | 'membership'> => ({
+  onBreach: policy.onBreach === 'continue' ? 'continue' : 'halt',
+  onGateFail: 'halt',
+  membership: 'snapshot',
+});
+
+/** Where no tenant has the migration, its backfill was not meant. */
+const nobodyHasIt = (findings: readonly Finding[], pending: number): readonly Finding[] =>
+  pending > 0 ? findings : findings.map((it) => (it.code === 'FLT_NOT_APPLIED' ? { ...it, severity: 'error' as const } : it));
 
 const isWhole = ({ tenants, selector }: Pick<FreezeInput, 'tenants' | 'selector'>): boolean =>
   tenants === undefined && selector === undefined;
@@ -155,11 +174,12 @@ const are = (ids: readonly string[]): string => `${ids.length} ${ids.length === 
 /** What some pending tenant lacks, with what is known of the way back before anything ran. */
 async function plannedMigrations(
   deps: ActivityDeps,
-  { planId, edited = [] }: FreezeInput,
+  { planId, edited = [], backfill }: FreezeInput,
   files: readonly MigrationFile[],
   to: string,
 ): Promise<PlanSummary['migrations']> {
-  const candidates = files.filter((file) => file.name <= to);
+  const operation = backfill === undefined ? undefined : 'backfill';
+  const candidates = files.filter(({ name }) => (operation ? name === to : name <= to));
   const counts = await countPositions(
     deps.control,
     planId,
@@ -175,10 +195,10 @@ async function plannedMigrations(
         name,
         checksum,
         ...(accepted.length ? { accepted } : {}),
-        closure,
+        closure: closurePin(closure, operation),
         transactional,
         ...(file.declares?.backfill ? { backfill: true as const } : {}),
-        reversible: reversible(file),
+        reversible: operation ? NOT_TAKEN_BACK : reversible(file),
         appliedBefore: applied,
       },
     ];
@@ -212,6 +232,12 @@ const waivers = (files: readonly MigrationFile[], planned: PlanSummary['migratio
           migration: name,
         })),
   );
+
+const NOT_TAKEN_BACK: PlannedMigration['reversible'] = {
+  verdict: 'no',
+  code: 'FLT_BACKFILL_STAYS',
+  why: 'what rows held before is kept nowhere',
+};
 
 function reversible(file: MigrationFile): PlannedMigration['reversible'] {
   const { irreversible } = file.declares ?? {};

@@ -4,6 +4,7 @@ import { recordDelta } from '../control/deltas.js';
 import { tenantsById } from '../control/plan-tenants.js';
 import { recordOutcomes, restoreReadiness, withdrawReadiness } from '../control/rollout-tenants.js';
 import { recordValidations, type TenantValidation } from '../control/validations.js';
+import { ERROR_CODES } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
 import type { ListResult } from '../domain/outcome.js';
 import type { PlanSummary } from '../domain/plan.js';
@@ -75,13 +76,15 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
   const plan = await deps.plans.summary(input.planId);
   if (input.direction === 'up' && plan.rollbackOf)
     throw new FlotillaError('FLT_REFUSED', `Rollout ${input.rolloutId} takes ${plan.rollbackOf.rolloutId} back: it brings nobody up.`, {});
+  if (input.direction === 'down' && plan.operation === 'backfill')
+    throw new FlotillaError('FLT_BACKFILL_STAYS', ERROR_CODES.FLT_BACKFILL_STAYS.meaning, {});
   const outcomes = new ListOutcomes(input.direction, plan.rollbackOf !== undefined);
   const differs = async (message: string) => {
     const build = await buildOf(deps);
     return { build, message: `worker build ${build}: ${message}` };
   };
 
-  const difference = fileDifference(plan.migrations, await deps.engine.list());
+  const difference = fileDifference(plan.migrations, await deps.engine.list(), plan.operation);
   if (difference !== undefined) return outcomes.result(0, { filesDiffer: await differs(difference) });
   const tenants = await resolveTenants(deps, input);
   const deltas = await deps.plans.deltas(input.planId);
@@ -200,7 +203,7 @@ async function resolveTenants(deps: ActivityDeps, input: MigrateTenantsInput): P
 async function attempt(
   deps: ActivityDeps,
   input: MigrateTenantsInput,
-  { policy, migrations, rollbackOf }: PlanSummary,
+  { policy, migrations, rollbackOf, operation }: PlanSummary,
   tenant: TenantRef,
   deltas: ReadonlyMap<string, Delta>,
   hooks: Required<Pick<AttemptInput, 'onStep' | 'onBackfill' | 'stop' | 'cut'>>,
@@ -212,7 +215,7 @@ async function attempt(
     .attempt({
       fleet: input.fleet,
       tenant,
-      direction: input.direction,
+      direction: operation ?? input.direction,
       migrations,
       rolloutId: input.rolloutId,
       ...(rollbackOf ? { takesBack: rollbackOf.rolloutId } : {}),
@@ -272,8 +275,12 @@ async function learnDeltas(deps: ActivityDeps, input: MigrateTenantsInput, tenan
   }
 }
 
-function readiness({ to }: PlanSummary, input: MigrateTenantsInput, { outcome, runs }: AttemptResult): { readonly ready?: string } {
-  if (input.direction === 'down') return {};
+function readiness(
+  { to, operation }: PlanSummary,
+  input: MigrateTenantsInput,
+  { outcome, runs }: AttemptResult,
+): { readonly ready?: string } {
+  if (input.direction === 'down' || operation === 'backfill') return {};
   if (outcome === 'applied' || outcome === 'upToDate') return { ready: to };
   const last = runs.at(-1)?.name;
   return last === undefined ? {} : { ready: last };

@@ -16,6 +16,7 @@ export interface About {
   FLT_HISTORY_DUPLICATE: { readonly migration: string };
   FLT_IDENTITY_MISMATCH: Record<never, never>;
   FLT_RESTORED: Record<never, never>;
+  FLT_NOT_APPLIED: { readonly migration: string };
   FLT_PARTIAL: Pick<HalfWay, 'migration' | 'direction'>;
   FLT_SCHEMA_MISSING: Record<never, never>;
 }
@@ -54,16 +55,24 @@ const RULES: { readonly [C in keyof About]: Rule<About[C]> } = {
     severity: 'warning',
     message: () => 'Restored from a dump, or copied, since Flotilla was last there: what was applied before can no longer be rolled back.',
   },
+  FLT_NOT_APPLIED: {
+    severity: 'warning',
+    message: ({ migration }) => `${migration} is not applied there, so its backfill is not run again.`,
+  },
   FLT_PARTIAL: {
     severity: 'warning',
     message: ({ migration, direction }) =>
       direction === 'up'
         ? `${migration} stopped half-way, or is running; what it did stays.`
-        : `The down of ${migration} stopped half-way, or is running; what it did stays.`,
-    remedy: ({ direction }) =>
+        : direction === 'down'
+          ? `The down of ${migration} stopped half-way, or is running; what it did stays.`
+          : `The backfill of ${migration}, run again, stopped half-way, or is running; what it wrote stays.`,
+    remedy: ({ migration, direction }) =>
       direction === 'up'
         ? ERROR_CODES.FLT_PARTIAL.remedy
-        : 'Correct the cause, then roll the tenant back again: it goes on where it stopped.',
+        : direction === 'down'
+          ? 'Correct the cause, then roll the tenant back again: it goes on where it stopped.'
+          : `Nothing has to be done; flotilla backfill ${migration} runs it from the start.`,
   },
   FLT_SCHEMA_MISSING: { severity: 'error', message: () => 'The schema or database of a tenant does not exist.' },
 };

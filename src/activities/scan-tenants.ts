@@ -20,14 +20,14 @@ import { strategyFor } from './strategy-for.js';
 /** Reads where every staged tenant of one cell stands, all hosts at once. Writes nothing to a tenant. */
 export const createScanTenants =
   (deps: ActivityDeps): Activities['scanTenants'] =>
-  async ({ fleet, planId, cell, to, strategy, gates }) => {
+  async ({ fleet, planId, cell, to, backfill, strategy, gates }) => {
     let scanned = 0;
     let total = 0;
     return heartbeating(
       () => ({ step: `reading histories in cell ${cell}`, n: `${scanned} of ${total}` }),
       async () => {
         const { files, problems } = await deps.engine.list();
-        const target = to?.replace(/\.[cm]?[jt]s$/, '');
+        const target = (backfill ?? to)?.replace(/\.[cm]?[jt]s$/, '');
         const invalid: Finding[] = problems.map(({ file, message }) => ({
           severity: 'error',
           code: 'FLT_MIGRATION_INVALID',
@@ -36,12 +36,15 @@ export const createScanTenants =
         }));
         if (target !== undefined && !files.some((file) => file.name === target))
           throw new FlotillaError('FLT_UNKNOWN_MIGRATION', `There is no migration "${target}".`, { migration: target });
+        if (backfill !== undefined && !files.some(({ name, declares }) => name === target && declares?.backfill))
+          throw new FlotillaError('FLT_NO_BACKFILL', `${target} declares no backfill.`, { migration: target });
         const staged = await stagedTenants(deps.control, planId, cell);
         total = staged.length;
         const troubles: Finding[] = [];
         const settler = createSettler({
           files,
           to: target,
+          backfill: backfill === undefined ? undefined : target,
           acceptances: await acceptancesOf(deps.control, fleet),
           table: deps.names.tableName,
         });

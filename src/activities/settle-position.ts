@@ -19,12 +19,14 @@ export interface SettlerOptions {
   readonly files: readonly KnownFile[];
   /** Newest migration that tenants shall have. @defaultValue the newest file */
   readonly to?: string | undefined;
+  /** Only the backfill of this migration is run, where that is applied. */
+  readonly backfill?: string | undefined;
   readonly acceptances: readonly Pick<Acceptance, 'migration' | 'checksum'>[];
   /** Knex's history table. */
   readonly table: string;
 }
 
-export function createSettler({ files, to, acceptances, table }: SettlerOptions): Settler {
+export function createSettler({ files, to, backfill, acceptances, table }: SettlerOptions): Settler {
   const checksums = new Map(files.map((file) => [file.name, file.checksum]));
   // Of the file as it stands: an acceptance of what it was before says nothing any more
   const accepted = new Set(acceptances.filter((it) => checksums.get(it.migration) === it.checksum).map((it) => it.migration));
@@ -50,17 +52,21 @@ export function createSettler({ files, to, acceptances, table }: SettlerOptions)
       const judgement = judge(position);
       for (const migration of judgement.edited) findings.add('FLT_CHECKSUM_DRIFT', { migration }, id);
       for (const migration of judgement.missing) findings.add('FLT_HISTORY_MISSING_FILE', { migration }, id);
-      for (const migration of judgement.outOfOrder) findings.add('FLT_OUT_OF_ORDER', { migration }, id);
+      if (backfill === undefined) for (const migration of judgement.outOfOrder) findings.add('FLT_OUT_OF_ORDER', { migration }, id);
       for (const migration of judgement.doubled) findings.add('FLT_HISTORY_DUPLICATE', { migration }, id);
       for (const renaming of judgement.renamed) findings.add('FLT_HISTORY_RENAMED', { ...renaming, table }, id);
       for (const { migration, direction } of halfWay) findings.add('FLT_PARTIAL', { migration, direction }, id);
       for (const migration of [...judgement.edited, ...judgement.accepted])
         edited.add({ migration, checksum: checksums.get(migration)!, accepted: accepted.has(migration) }, position.checksums[migration]!);
+      const at = { id, ...(judgement.position === undefined ? {} : { position: judgement.position }), applied: applied.length };
+      if (backfill !== undefined) {
+        if (applied.includes(backfill)) return { ...at, state: 'pending', pending: [backfill] };
+        findings.add('FLT_NOT_APPLIED', { migration: backfill }, id);
+        return { ...at, state: 'skipped', reason: 'FLT_NOT_APPLIED', pending: [] };
+      }
       return {
-        id,
+        ...at,
         state: judgement.pending.length ? 'pending' : 'upToDate',
-        ...(judgement.position === undefined ? {} : { position: judgement.position }),
-        applied: applied.length,
         pending: judgement.pending,
       };
     },

@@ -49,13 +49,16 @@ const finding = z.object({
 
 const canary = z.object({ tenant: z.string(), host: z.string(), reason: z.string() });
 
+const operation = z.enum(['migrate', 'backfill']);
+
 export const planDocument = z.object({
   ...base,
   kind: z.literal('plan'),
   digest: z.string().describe('of the frozen plan; approvals name it'),
   environment: z.string(),
+  operation: operation.describe('backfill: the backfill of one applied migration, and nothing else'),
   strategy: z.string(),
-  to: z.string().describe('newest migration that every tenant will stand at'),
+  to: z.string().describe('newest migration that every tenant will stand at; operation backfill: the one whose backfill is run'),
   frozen: z.boolean().describe('false: nothing to do, an error finding, or --check'),
   hosts: count,
   cells: z.array(z.string()),
@@ -188,7 +191,9 @@ const rolloutPart = {
       failed: z.array(z.object({ tenant: z.string(), code: z.string() })),
     })
     .optional(),
+  operation: operation.describe('migrate: all that is pending; backfill: one backfill, run again'),
   rollbackOf: z.string().optional().describe('the closed rollout that this one takes back'),
+  backfillOf: z.string().optional().describe('the migration whose backfill is all that it runs'),
   gateReadings: z
     .object({
       passing: count,
@@ -210,7 +215,10 @@ const rolloutPart = {
     .object({ maxConcurrency: count.optional(), perHost: count.optional() })
     .optional()
     .describe('what an operator has set with `speed`'),
-  backfills: z.array(backfill).optional().describe('how far the backfills of the open wave have come, in the tenants that have begun'),
+  backfills: z
+    .array(backfill)
+    .optional()
+    .describe('how far the backfills of the open wave have come, in the tenants that have begun; operation backfill: of all waves'),
   sweeps: count.optional().describe('looks so far for tenants that came or changed meanwhile'),
   url: z.string().nullable().describe('in the Temporal UI'),
   terminated: z.boolean().optional().describe('ended by Terminate in Temporal'),
@@ -351,7 +359,9 @@ export const historyDocument = z.object({
       actor: z.string(),
       reason: z.string().optional(),
       to: z.string().describe('newest migration of its plan; of a rollback the one that stays, or empty'),
+      operation,
       rollbackOf: z.string().optional().describe('the closed rollout that it took back'),
+      backfillOf: z.string().optional().describe('the migration whose backfill was all that it ran'),
       startedAt: time,
       finishedAt: time.optional(),
       totals,

@@ -5,6 +5,7 @@ import type { TenantState } from '../domain/tenant.js';
 import type { TenantRecord } from '../workflows/admin-messages.js';
 import { type AbortResult, abort } from './abort.js';
 import type { AdminOptions } from './admin.js';
+import { type BackfillOptions, backfill } from './backfill.js';
 import { type ConnectOptions, connect } from './connect.js';
 import type { AskOptions, ClientContext } from './context.js';
 import { type DoctorOptions, type DoctorResult, doctor } from './doctor.js';
@@ -64,6 +65,10 @@ export class FlotillaClient {
   /** {@inheritDoc start} */
   start(options: StartOptions = {}): Promise<StartResult> {
     return start(this.#context, options);
+  }
+  /** {@inheritDoc backfill} */
+  backfill(migration: string, options: BackfillOptions = {}): Promise<StartResult> {
+    return backfill(this.#context, migration, options);
   }
   /** {@inheritDoc wait} */
   wait(options: WaitOptions = {}): Promise<WaitResult> {

@@ -10,7 +10,9 @@ export interface NextCommand {
 }
 
 type Situation = Pick<RolloutProgress, 'rolloutId' | 'totals' | 'failures' | 'approval'> &
-  Partial<Pick<RolloutProgress, 'waves' | 'reasons' | 'rollback' | 'rollbackOf' | 'gates'>> & { readonly state: RolloutState };
+  Partial<Pick<RolloutProgress, 'waves' | 'reasons' | 'rollback' | 'rollbackOf' | 'backfillOf' | 'gates'>> & {
+    readonly state: RolloutState;
+  };
 
 /** Whoever stops, leaves out or undoes something says why. */
 const WHY = "--reason '…'";
@@ -39,9 +41,9 @@ export function nextCommands(at: Situation): readonly NextCommand[] {
     case 'rollbackFailed':
       return [...look(at), again, forced, ...leaveOut(at), abort];
     case 'completedWithFailures':
-      return [...look(at), ...retry(at), anew, ...rollbackClosed(at)];
+      return [...look(at), ...retry(at), anew(at), ...rollbackClosed(at)];
     case 'aborted':
-      return [...look(at), ...(at.rollbackOf === undefined ? [anew] : []), ...rollbackClosed(at)];
+      return [...look(at), ...(at.rollbackOf === undefined ? [anew(at)] : []), ...rollbackClosed(at)];
     case 'rolledBack':
       return [...look(at), { command: 'flotilla plan', why: 'after the migration is mended' }];
     case 'succeeded':
@@ -51,7 +53,10 @@ export function nextCommands(at: Situation): readonly NextCommand[] {
 
 const follow: NextCommand = { command: 'flotilla status --watch', why: 'follow it' };
 const abort: NextCommand = { command: `flotilla abort ${WHY}`, why: 'stop here; nothing is undone' };
-const anew: NextCommand = { command: 'flotilla start', why: 'a new rollout takes up what is left' };
+const anew = ({ backfillOf }: Situation): NextCommand =>
+  backfillOf === undefined
+    ? { command: 'flotilla start', why: 'a new rollout takes up what is left' }
+    : { command: `flotilla backfill ${shellWord(backfillOf)}`, why: 'runs it again, from the start' };
 const again: NextCommand = { command: `flotilla rollback --continue ${WHY}`, why: 'try the revert again, after the cause is mended' };
 const forced: NextCommand = { command: `flotilla rollback --force ${WHY}`, why: 'return what can be returned, accepting the loss' };
 const preview: NextCommand = { command: 'flotilla rollback --dry-run', why: 'what would come back, and what is refused' };
@@ -73,15 +78,15 @@ function retry(at: Situation): readonly NextCommand[] {
 }
 
 function rollback(at: Situation): readonly NextCommand[] {
-  if (at.totals.applied === 0) return [];
+  if (at.totals.applied === 0 || at.backfillOf !== undefined) return [];
   if (at.rollback?.refused.length) return [forced, preview];
   return [{ command: `flotilla rollback ${WHY}`, why: 'return tenants to where this rollout found them' }, preview];
 }
 
-function rollbackClosed({ rolloutId, totals, rollbackOf }: Situation): readonly NextCommand[] {
+function rollbackClosed({ rolloutId, totals, rollbackOf, backfillOf }: Situation): readonly NextCommand[] {
   if (rollbackOf !== undefined)
     return [{ command: `flotilla rollback ${shellWord(rollbackOf)} ${WHY}`, why: 'take back what is not back yet' }];
-  return totals.applied > 0
+  return totals.applied > 0 && backfillOf === undefined
     ? [
         {
           command: `flotilla rollback ${shellWord(rolloutId)} ${WHY}`,

@@ -1,3 +1,4 @@
+import { FlotillaError } from '../domain/errors.js';
 import { workflowIds } from '../domain/ids.js';
 import type { PlanSummary } from '../domain/plan.js';
 import { type PlanInput, WORKFLOWS } from '../workflows/messages.js';
@@ -11,6 +12,8 @@ import { resultOfTaken } from './probe.js';
 export interface PlanOptions extends AskOptions {
   /** Migration that every tenant shall stand at. @defaultValue the newest */
   readonly to?: string;
+  /** Only the backfill of this migration, once more, where it is applied; `to` is not asked then. @defaultValue all that is pending */
+  readonly backfill?: string;
   /** Only these tenants. */
   readonly tenants?: readonly string[];
   /** Only tenants whose labels match, e.g. `plan=gold,region in (eu,us)`. */
@@ -33,7 +36,7 @@ export interface PlanOptions extends AskOptions {
 /**
  * Says exactly what a rollout would do and freezes it under a plan id. Changes no tenant; safe to repeat (each time a new plan).
  * Findings of severity `error` come back in `findings`, and such a plan is not frozen.
- * @throws FLT_NO_WORKFLOW_WORKER, FLT_NO_CELL_WORKER, FLT_MIGRATION_MISMATCH, FLT_TEMPORAL_UNAVAILABLE
+ * @throws FLT_NO_WORKFLOW_WORKER, FLT_NO_CELL_WORKER, FLT_MIGRATION_MISMATCH, FLT_TEMPORAL_UNAVAILABLE; with `backfill` FLT_UNKNOWN_MIGRATION, FLT_NO_BACKFILL
  */
 export function plan(context: ClientContext, options: PlanOptions = {}): Promise<PlanSummary> {
   return runPlan(context, options.check ? 'check' : 'freeze', freshId('p'), options);
@@ -53,6 +56,7 @@ async function runPlan(context: ClientContext, mode: PlanInput['mode'], planId: 
     actor,
     mode,
     to: options.to,
+    ...(options.backfill === undefined ? {} : { backfill: options.backfill }),
     tenants: options.tenants?.length ? options.tenants : undefined,
     selector: options.selector,
     strategy: options.strategy,
@@ -73,8 +77,17 @@ async function runPlan(context: ClientContext, mode: PlanInput['mode'], planId: 
   const over = new AbortController();
   if (options.onProgress) void tellProgress(handle, options.onProgress, over.signal);
   try {
-    return await resultOfTaken<PlanSummary>(context, handle, options.signal);
+    const made = await resultOfTaken<PlanSummary>(context, handle, options.signal);
+    if (options.backfill !== undefined && made.operation !== 'backfill') throw olderBuild();
+    return made;
   } finally {
     over.abort();
   }
 }
+
+/** It would plan all that is pending, and run that. */
+const olderBuild = (): FlotillaError =>
+  new FlotillaError(
+    'FLT_MIGRATION_MISMATCH',
+    'A worker of an earlier build made the plan, and knows no backfill alone: bring all workers up to date.',
+  );

@@ -22,7 +22,7 @@ export interface RolloutStatus extends Omit<RolloutProgress, 'failures' | 'reaso
   readonly next: readonly NextCommand[];
   /** Where this was read; `temporal` = nobody answered and the counts are unknown. */
   readonly source: 'workflow' | 'result' | 'control' | 'temporal';
-  /** How far the backfills of the open wave have come. */
+  /** How far the backfills of the open wave have come; of a rollout that is nothing but a backfill, how far that has come in all waves. */
   readonly backfills?: readonly FleetBackfill[];
   /** Ended by Terminate in Temporal, not by itself. */
   readonly terminated?: boolean;
@@ -113,6 +113,7 @@ export function progressOfRecord(fleet: string, record: RolloutRecord, state: Ro
     failuresTotal: 0,
     gates: { passing: 0, others: [] },
     sweeps: 0,
+    ...(record.backfillOf === undefined ? {} : { backfillOf: record.backfillOf }),
     startedAtMs: Date.parse(record.startedAt),
     ...(record.finishedAt ? { finishedAtMs: Date.parse(record.finishedAt) } : {}),
   };

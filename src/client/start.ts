@@ -166,6 +166,11 @@ function staticDetails(ask: Ask, rolloutId: string, planId: string, frozen: Plan
     `**Rollout** ${rolloutId}, **plan** ${planId}, asked by **${escapeMarkdown(ask.actor)}**${ask.reason ? `: ${escapeMarkdown(ask.reason)}` : ''}`,
   ];
   if (frozen?.rollbackOf) lines.push('', `takes ${frozen.rollbackOf.rolloutId} back: ${frozen.totals.tenants} tenants`);
+  else if (frozen?.operation === 'backfill')
+    lines.push(
+      '',
+      `the backfill of ${escapeMarkdown(frozen.to)}, run again in ${frozen.totals.pending} of ${frozen.totals.tenants} tenants`,
+    );
   else if (frozen) lines.push('', `${frozen.totals.pending} of ${frozen.totals.tenants} tenants to ${escapeMarkdown(frozen.to)}`);
   lines.push('', 'Request Cancellation = abort: tenants in hand finish, nothing is undone. Steer with `flotilla status`.');
   return lines.join('\n');

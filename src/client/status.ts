@@ -62,10 +62,17 @@ async function openStatus(context: ClientContext, run: RolloutRun): Promise<Roll
     if (description) descriptions.push(description);
   }
   const nowMs = Date.now();
+  if (progress.backfillOf !== undefined) backfills = await backfillAlone(context, progress.rolloutId);
   const unserved = waitingForWorkers(context, descriptions, nowMs);
   const now = withOpenWave(progress, live);
   const at = toStatus({ ...now, reasons: [...unserved, ...now.reasons] }, { source: 'workflow', url, nowMs });
   return backfills?.length ? { ...at, backfills } : at;
+}
+
+/** How far a backfill that is run alone has come, or came. */
+async function backfillAlone(context: ClientContext, rolloutId: string): Promise<readonly FleetBackfill[] | undefined> {
+  const watch = context.temporal.workflow.getHandle(workflowIds.backfillAlone(context.fleet, rolloutId));
+  return queryWithin<readonly FleetBackfill[]>(context, watch, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined);
 }
 
 function unansweredStatus(context: ClientContext, run: RolloutRun, url: string | null): RolloutStatus {
@@ -114,12 +121,16 @@ async function closedStatus(context: ClientContext, run: RolloutRun): Promise<Ro
   const url = workflowUrl(context, run.handle.workflowId, run.runId);
   const ended = (report: RolloutReport) =>
     toStatus({ ...report, state: report.finalState }, { source: 'result', url, nowMs: Date.now(), durationMs: report.durationMs });
+  const withFilled = async (report: RolloutReport) => {
+    const backfills = report.backfillOf === undefined ? undefined : await backfillAlone(context, report.rolloutId);
+    return backfills?.length ? { ...ended(report), backfills } : ended(report);
+  };
   try {
-    return ended((await run.handle.result()) as RolloutReport);
+    return await withFilled((await run.handle.result()) as RolloutReport);
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw toFlotillaError(context, error);
     const report = reportInside(error.cause);
-    if (report) return ended(report);
+    if (report) return withFilled(report);
     const failure = failureInside(error);
     if (failure) throw failure;
     if (error.cause instanceof TerminatedFailure) return terminatedStatus(context, run, url);

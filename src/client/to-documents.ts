@@ -6,7 +6,7 @@ import type { Finding, PlanSummary } from '../domain/plan.js';
 import type { Reason } from '../domain/rollout/contract.js';
 import { noTotals } from '../domain/tenant.js';
 import type { TendResult } from '../domain/tend.js';
-import type { ChangeRecord } from '../workflows/admin-messages.js';
+import type { ChangeRecord, RolloutRecord } from '../workflows/admin-messages.js';
 import type { DocumentKind, DocumentOf } from './documents.js';
 import type { FreezeResult, PinResult } from './holds.js';
 import type { MigrateTenantResult } from './migrate-tenant.js';
@@ -26,6 +26,7 @@ export function planBody(summary: PlanSummary): Body<'plan'> {
     planId: summary.planId,
     digest: summary.digest,
     environment: summary.environment,
+    operation: summary.operation ?? 'migrate',
     strategy: summary.policy.strategy,
     to: summary.to,
     frozen: summary.frozen,
@@ -103,7 +104,9 @@ export function rolloutBody(at: RolloutStatus, plan?: PlanSummary): RolloutBody 
     ...(at.findings?.length ? { sweepFindings: findings({ findings: at.findings }) } : {}),
     ...(at.approval ? { approval: { wave: at.approval.wave, digest: at.approval.digest, expiresAt: iso(at.approval.expiresAtMs) } } : {}),
     ...(at.rollback ? { rollback: { ...at.rollback, refused: [...at.rollback.refused], failed: [...at.rollback.failed] } } : {}),
+    operation: at.backfillOf === undefined ? 'migrate' : 'backfill',
     ...(at.rollbackOf === undefined ? {} : { rollbackOf: at.rollbackOf }),
+    ...(at.backfillOf === undefined ? {} : { backfillOf: at.backfillOf }),
     ...(at.open
       ? {
           gateReadings: {
@@ -179,6 +182,7 @@ export function noRolloutBody(plan?: PlanSummary): RolloutBody {
   }
   return {
     ...(plan ? { planId: plan.planId } : {}),
+    operation: plan?.operation ?? 'migrate',
     state: null,
     open: false,
     needsPerson: false,
@@ -205,6 +209,11 @@ export function startBody(result: StartResult): Body<'start'> {
   const plan = result.outcome === 'started' ? result.plan : undefined;
   return { outcome: result.outcome, ...rolloutBody(result.rollout, plan), ...(plan ? { findings: findings(plan) } : {}) };
 }
+
+export const historyBody = (rollouts: readonly RolloutRecord[], next?: string): Body<'history'> => ({
+  rollouts: rollouts.map((it) => ({ ...it, operation: it.backfillOf === undefined ? 'migrate' : 'backfill' })),
+  ...(next ? { nextPage: next } : {}),
+});
 
 export const repairBody = (result: RepairResult): Body<'repair'> => ({ ...result, sample: [...result.sample], findings: findings(result) });
 

@@ -55,6 +55,13 @@ export const VERBS = [
   { name: 'plan', group: 'Run', summary: 'say exactly what would happen, and freeze it', client: 'plan', via: 'plan' },
   { name: 'start', group: 'Run', summary: 'start a rollout (plans first without a plan id)', client: 'start', via: 'rollout' },
   {
+    name: 'backfill',
+    group: 'Run',
+    summary: 'run the backfill of an applied migration again, and nothing else',
+    client: 'backfill',
+    via: 'rollout',
+  },
+  {
     name: 'migrate',
     group: 'Run',
     summary: 'bring one tenant to the newest migration, also while a rollout runs',

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT } from '../client/exit-codes.js';
+import { historyBody } from '../client/to-documents.js';
 import { renderHistory } from './render/lists.js';
 import { integerFlag } from './shared/plan-options.js';
 import { runSession } from './shared/session.js';
@@ -12,7 +13,7 @@ export function register(program: Command): void {
     .action((flags: { limit?: number; after?: string }, command: Command) =>
       runSession(command, 'history', async ({ client, out }) => {
         const { rollouts, next } = await client.history(flags);
-        out.result('history', { rollouts: [...rollouts], ...(next ? { nextPage: next } : {}) }, (style) => renderHistory(rollouts, style));
+        out.result('history', historyBody(rollouts, next), (style) => renderHistory(rollouts, style));
         return EXIT.ok;
       }),
     );

@@ -105,7 +105,7 @@ export async function planMoved(
   );
 }
 
-/** A later rollout that moved some of them, and how many: what it applied lies above. */
+/** A later rollout that moved some of them, and how many: what it applied lies above. One that only filled rows again has moved nobody. */
 export async function movedSince(
   pool: ControlPool,
   rolloutId: string,
@@ -119,6 +119,7 @@ export async function movedSince(
        from (${MOVED}) m join rollout o on o.id = $1
        join rollout_tenant n on n.tenant_id = m.tenant_id and n.rollout_id > o.id and n.attempts > 0
        join rollout later on later.id = n.rollout_id and later.fleet = o.fleet
+       join plan of on of.id = later.plan_id and of.summary ->> 'operation' is distinct from 'backfill'
        left join plan_tenant q on q.plan_id = later.plan_id and q.tenant_id = n.tenant_id
        order by n.tenant_id, n.rollout_id desc)
      select rollout_id "rolloutId", count(*)::int tenants from latest

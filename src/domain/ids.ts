@@ -7,6 +7,8 @@ export const workflowIds = {
   waveDown: (fleet: string, rolloutId: string, index: number, name: string) => `flotilla/${fleet}/${rolloutId}/w${index}-${name}-down`,
   /** Of a wave's workflow. */
   backfill: (waveId: string) => `${waveId}/backfill`,
+  /** Of a rollout that runs nothing but a backfill. */
+  backfillAlone: (fleet: string, rolloutId: string) => `flotilla/${fleet}/backfill/${rolloutId}`,
   tenant: (fleet: string, tenantId: string) => `flotilla/${fleet}/tenant/${tenantId}`,
   admin: (fleet: string, requestId: string) => `flotilla/${fleet}/admin/${requestId}`,
 } as const;

@@ -18,7 +18,7 @@ export interface PlannedMigration {
   /** Checksums of other sources that tenants had applied it from when the plan was made, where somebody has accepted the file as it stands
    *  (`flotilla repair`): they are no drift. */
   readonly accepted?: readonly string[];
-  /** SHA-256 over the closure of local imports and declared inputs. */
+  /** SHA-256 over the closure of local imports and declared inputs; `closurePin` of it where only the backfill is run. */
   readonly closure: string;
   /** false: `config.transaction = false`, runs outside a transaction. */
   readonly transactional: boolean;
@@ -159,6 +159,8 @@ export interface RolloutPolicy {
 }
 
 export interface PlanSummary {
+  /** What is done in its tenants. `backfill`: the backfill of one applied migration, and nothing else. @defaultValue all that is pending */
+  readonly operation?: 'backfill';
   readonly fleet: string;
   readonly planId: string;
   readonly digest: string;
@@ -182,6 +184,17 @@ export interface PlanSummary {
   readonly frozen: boolean;
   readonly durationMs: number;
 }
+
+/**
+ * What a plan pins of a file's closure. To a worker of a build that knows no backfill alone it is that of another file: it leaves the tenants to
+ * others, where it would find them up to date.
+ */
+export const closurePin = (closure: string, operation: PlanSummary['operation']): string =>
+  operation === undefined ? closure : `${operation}:${closure}`;
+
+/** The migration whose backfill alone a plan runs. */
+export const backfillOf = ({ operation, to }: Pick<PlanSummary, 'operation' | 'to'>): string | undefined =>
+  operation === 'backfill' ? to : undefined;
 
 /** Everything a rollout needs from its plan. */
 export interface RolloutPlan {

@@ -67,21 +67,25 @@ export async function runAndCommit(
   await ensureBookkeeping(attempt, session, state);
   const before = options.fingerprint ? await lines(attempt, session) : undefined;
   const hints = new Hints(ownSchemas(attempt));
-  const { statements, rows } = await attempt.options.engine.run(attempt.files.get(migration.name)!, input.direction, {
-    client: session.client,
-    serverVersion: session.serverVersion,
-    schema: input.tenant.schema ?? 'public',
-    tenantId: input.tenant.id,
-    answerWithinMs: answerWithin(attempt),
-    around: async ({ sql, index }, send) => {
-      input.onStep(`${migration.name}, statement ${index + 1}`);
-      await hints.read(sql);
-      await refuseItsOwnEnd(attempt, sql);
-      await refuseForeignSequences(attempt, session, sql, hints);
-      await refuseBulkWrites(attempt, session, sql);
-      return send();
+  const { statements, rows } = await attempt.options.engine.run(
+    attempt.files.get(migration.name)!,
+    input.direction === 'down' ? 'down' : 'up',
+    {
+      client: session.client,
+      serverVersion: session.serverVersion,
+      schema: input.tenant.schema ?? 'public',
+      tenantId: input.tenant.id,
+      answerWithinMs: answerWithin(attempt),
+      around: async ({ sql, index }, send) => {
+        input.onStep(`${migration.name}, statement ${index + 1}`);
+        await hints.read(sql);
+        await refuseItsOwnEnd(attempt, sql);
+        await refuseForeignSequences(attempt, session, sql, hints);
+        await refuseBulkWrites(attempt, session, sql);
+        return send();
+      },
     },
-  });
+  );
   const delta = before && (await deltaSince(attempt, session, before));
   options.check?.(delta);
   await validateInHand(attempt, migration, (checks) =>

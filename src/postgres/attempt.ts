@@ -5,7 +5,7 @@ import type { PlannedMigration } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
 import type { ValidationResult } from '../domain/validation.js';
 import type { MigrationEngine, MigrationFile } from '../engines/engine.js';
-import type { AttemptInput, Delta, HistoryNames, Hosts, TenantSession } from './contract.js';
+import type { AttemptInput, AttemptResult, Delta, HistoryNames, Hosts, TenantSession } from './contract.js';
 import { diffLines, readFingerprint } from './fingerprint.js';
 import type { Hints } from './hints.js';
 import { type createBookkeeping, identityRow, type LedgerRow, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
@@ -98,6 +98,9 @@ export const wallsOf = (attempt: Attempt, { grants, columnGrants, types }: Hints
 /** The migration in hand and its direction. */
 export const inHandKey = ({ input, inHand }: Attempt): string => `${input.direction} ${inHand}`;
 
+/** What an attempt has come to. */
+export type Settled = Omit<AttemptResult, 'runs' | 'validations' | 'durationMs'>;
+
 /** A condition that another moment may change. */
 export class NotNow extends FlotillaError {
   constructor(
@@ -174,7 +177,15 @@ export function openedState(tenant: TenantRef, names: HistoryNames, row: OpenRow
 /** `xmin` has 32 bits of a transaction id. */
 const wasCopied = ({ xmin, xid }: RawIdentity): boolean => xid !== null && BigInt(xmin) !== BigInt(xid) % 2n ** 32n;
 
-const TELLING: readonly string[] = ['identity', 'baseline', 'applied', 'reverted', 'intent', 'failed'] satisfies LedgerRow['kind'][];
+const TELLING: readonly string[] = [
+  'identity',
+  'baseline',
+  'applied',
+  'reverted',
+  'filled',
+  'intent',
+  'failed',
+] satisfies LedgerRow['kind'][];
 const tellsOfTheTenant = <Row extends { readonly kind: string }>(row: Row): row is Row & Pick<LedgerRow, 'kind'> =>
   TELLING.includes(row.kind);
 
@@ -247,7 +258,7 @@ export function closingFacts(
   attempt: Attempt,
   state: TenantState,
   migration: PlannedMigration,
-  ran: { readonly statements: number; readonly durationMs: number },
+  ran: Pick<ClosingFacts, 'statements' | 'durationMs' | 'rows'>,
 ): ClosingFacts {
   const { input } = attempt;
   const own = attempt.committedFence;
@@ -262,8 +273,7 @@ export function closingFacts(
     fenceSeen: own ?? state.fence,
     fence: own ?? state.fence + 1,
     actor: input.actor,
-    statements: ran.statements,
-    durationMs: ran.durationMs,
+    ...ran,
   };
 }
 

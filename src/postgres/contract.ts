@@ -16,6 +16,9 @@ export interface HistoryNames {
   readonly schemaName?: string;
 }
 
+/** Up or down by the plan's migrations; or the backfill of one that is applied, once more. */
+export type Direction = 'up' | 'down' | 'backfill';
+
 /** Lines of the catalog fingerprint that a migration added and removed (semantics §2.4). */
 export interface Delta {
   readonly added: readonly string[];
@@ -25,8 +28,8 @@ export interface Delta {
 export interface AttemptInput {
   readonly fleet: string;
   readonly tenant: TenantRef;
-  readonly direction: 'up' | 'down';
-  /** The plan's migrations, oldest first. up: those not in the history are applied; down: those that `takesBack` applied are reverted, newest first. */
+  readonly direction: Direction;
+  /** The plan's migrations, oldest first. up: those not in the history are applied; down: those that `takesBack` applied are reverted, newest first; backfill: the one that declares it. */
   readonly migrations: readonly PlannedMigration[];
   readonly rolloutId: string;
   /** down: the rollout whose work is taken back. @defaultValue rolloutId */

@@ -50,6 +50,7 @@ async function answer(client: TenantSession['client'], input: ForeseeInput): Pro
       reverts: [],
       refused: { migration: half.migration, code: 'FLT_PARTIAL', why: 'it stopped half-way; retry it to its end first' },
     };
+  const ours = books.rows.flatMap((row) => row.ours);
   const reverts: string[] = [];
   for (const migration of migrations.toReversed()) {
     const effect = effectOf(books, migration.name);
@@ -60,7 +61,7 @@ async function answer(client: TenantSession['client'], input: ForeseeInput): Pro
     if (refused) return stop(refused.code, refused.why);
     if (effect.foreign) return stop('FLT_IRREVERSIBLE', 'the tenant was restored from a dump or copied since');
     try {
-      const written = await writtenSince(client, tenantSchema(tenant), delta!, effect);
+      const written = await writtenSince(client, tenantSchema(tenant), delta!, { ...effect, ours });
       if (written.length > 0) return stop('FLT_REVERT_REMOVES_DATA', `rows were written since into ${written.join(', ')}`);
     } catch (error) {
       const what = classify(error);
@@ -85,7 +86,7 @@ async function readBooks(client: TenantSession['client'], { tenant, names }: For
   const { rows } = await client.query<LedgerRow & { copied: boolean | null }>(
     `select kind, migration, checksum, rollout, batch, fence::float8, counter::text, ours::text[], running::text[],
        case kind when 'identity' then xmin::text::bigint <> xid::text::bigint % 4294967296 end copied
-     from ${ledger} where kind in ('identity', 'baseline', 'applied', 'reverted') order by id`,
+     from ${ledger} where kind in ('identity', 'baseline', 'applied', 'reverted', 'filled', 'failed') order by id`,
   );
   const done = await client.query<{ name: string; batch: number }>(`select name, batch from ${history} order by id`);
   const steps = s

@@ -3,9 +3,10 @@
  * current attempt's, and a row of kind `applied` or `reverted` commits together with the migration it tells of.
  */
 
+import type { PlannedMigration } from '../domain/plan.js';
 import type { TenantRef } from '../domain/tenant.js';
-import type { HistoryNames } from './contract.js';
-import { ident, literal } from './quote.js';
+import type { Direction, HistoryNames } from './contract.js';
+import { doBlock, ident, literal } from './quote.js';
 import type { Moment } from './rows-written.js';
 
 export const LEDGER = 'flotilla_ledger';
@@ -35,6 +36,9 @@ export function bookkeeping(tenant: TenantRef, names: HistoryNames): Bookkeeping
   };
 }
 
+const KIND = 'flotilla_ledger_kind_check';
+const IS_A_KIND = `kind in ('identity', 'baseline', 'fence', 'intent', 'failed', 'applied', 'reverted', 'filled')`;
+
 /** Creates what is missing, as Knex itself would create its two tables, and the identity row. Part of the first migration's transaction. */
 export function createBookkeeping(tenant: TenantRef, fleet: string, names: HistoryNames): string {
   const { history, lock, ledger } = bookkeeping(tenant, names);
@@ -44,7 +48,7 @@ insert into ${lock} (is_locked) select 0 where not exists (select from ${lock});
 create table if not exists ${ledger} (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
-  kind text not null check (kind in ('identity', 'baseline', 'fence', 'intent', 'failed', 'applied', 'reverted')),
+  kind text not null constraint ${KIND} check (${IS_A_KIND}),
   tenant text not null,
   fleet text not null,
   migration text,
@@ -59,10 +63,20 @@ create table if not exists ${ledger} (
   batch integer,
   actor text,
   statements integer,
-  duration_ms integer
+  duration_ms integer,
+  rows_written bigint
 );
 ${identityRow(tenant, fleet, names, `where not exists (select from ${ledger})`)}
 `;
+}
+
+/** For a ledger of an earlier build, which knows no row of kind `filled`. Part of the transaction of a backfill's intent. */
+export function widenLedger(tenant: TenantRef, names: HistoryNames): string {
+  const { ledger } = bookkeeping(tenant, names);
+  return doBlock(`begin
+  if exists (select from pg_attribute where attrelid = ${literal(ledger)}::regclass and attname = 'rows_written' and not attisdropped) then return; end if;
+  alter table ${ledger} drop constraint if exists ${KIND}, add constraint ${KIND} check (${IS_A_KIND}), add column rows_written bigint;
+end`);
 }
 
 /** Says whose schema this is from now on. A row whose own `xmin` is not the transaction it names was not written here: dumped and restored, or copied. */
@@ -70,7 +84,7 @@ export const identityRow = (tenant: TenantRef, fleet: string, names: HistoryName
   `insert into ${bookkeeping(tenant, names).ledger} (kind, tenant, fleet, xid) select 'identity', ${literal(tenant.id)}, ${literal(fleet)}, pg_current_xact_id() ${where};`;
 
 export interface LedgerRow extends Moment {
-  readonly kind: 'identity' | 'baseline' | 'applied' | 'reverted' | 'intent' | 'failed';
+  readonly kind: 'identity' | 'baseline' | 'applied' | 'reverted' | 'filled' | 'intent' | 'failed';
   readonly migration: string;
   readonly checksum: string;
   readonly rollout: string;
@@ -81,7 +95,7 @@ export interface LedgerRow extends Moment {
 /** Statements of a half-way migration that the journal holds. */
 export interface HalfWay {
   readonly migration: string;
-  readonly direction: 'up' | 'down';
+  readonly direction: Direction;
   readonly n: number;
 }
 
@@ -104,6 +118,19 @@ export interface TenantState {
 
 /** Names in Knex's history hold an extension; ours do not, so that `.ts` and `.js` builds agree. */
 export const withoutExtension = (name: string): string => name.replace(/\.(c|m)?(js|ts)$|\.(coffee|co|eg|iced|litcoffee|ls|sql)$/, '');
+
+/** Migrations of the history. */
+export const applied = (state: Pick<TenantState, 'history'>): Set<string> => new Set(state.history.map(([name]) => withoutExtension(name)));
+
+/** Checksums of the sources that a migration may have been applied from. */
+export const sourcesOf = ({ checksum, accepted = [] }: PlannedMigration): readonly string[] => [checksum, ...accepted];
+
+export const halfWay = (
+  state: Pick<TenantState, 'steps'>,
+  direction: HalfWay['direction'],
+  migrations: readonly Pick<PlannedMigration, 'name'>[],
+): HalfWay | undefined =>
+  state.steps.find((step) => step.direction === direction && migrations.some(({ name }) => name === step.migration));
 
 /** What a ledger row tells of this tenant's own past: a row from before an adoption was written elsewhere, or in another time. */
 export interface Effect extends LedgerRow {

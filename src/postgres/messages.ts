@@ -6,9 +6,9 @@
  */
 
 import type { TenantRef } from '../domain/tenant.js';
-import type { HistoryNames } from './contract.js';
+import type { Direction, HistoryNames } from './contract.js';
 import { fenceKey, tenantKey } from './keys.js';
-import { bookkeeping, LEDGER, tenantSchema } from './ledger.js';
+import { bookkeeping, LEDGER, tenantSchema, widenLedger } from './ledger.js';
 import { doBlock, ident, literal, searchPath } from './quote.js';
 import { lookSql, RUNNING, SEEN, TOOK_CLOSER_LOOK, type Walls, wallsSql } from './walls.js';
 
@@ -98,7 +98,7 @@ select current_setting('${STATE}') as state, pg_backend_pid() as pid, pg_current
 
 /** SQL: the transaction of the intent that stands open (32 bits); null: none does. */
 const openIntent = (ledger: string): string =>
-  `(select case kind when 'intent' then xid::text::bigint % 4294967296 end from ${ledger} where kind in ('intent', 'failed', 'applied', 'reverted') order by id desc limit 1)`;
+  `(select case kind when 'intent' then xid::text::bigint % 4294967296 end from ${ledger} where kind in ('intent', 'failed', 'applied', 'reverted', 'filled') order by id desc limit 1)`;
 
 /** Opens a migration's transaction: clean session, BEGIN, timeouts and search_path, lock, Knex's row, identity, fence, history. */
 export const openTransaction = (s: SessionSettings): string =>
@@ -136,7 +136,7 @@ select nullif(current_setting('${STATE}'), '') as fence; commit;`;
 export interface ClosingFacts {
   readonly fleet: string;
   readonly rollout: string;
-  readonly direction: 'up' | 'down';
+  readonly direction: Direction;
   readonly migration: string;
   /** As Knex writes it: with the extension. */
   readonly fileName: string;
@@ -149,10 +149,16 @@ export interface ClosingFacts {
   readonly actor: string;
   readonly statements: number;
   readonly durationMs: number;
+  /** backfill: rows that it has written. */
+  readonly rows?: number;
 }
 
-/** The row of Knex's history. */
+/** What a row of the ledger says that it was. */
+const KINDS = { up: 'applied', down: 'reverted', backfill: 'filled' } as const satisfies Record<Direction, string>;
+
+/** The row of Knex's history, which a backfill leaves as it is. */
 function recordHistory(s: SessionSettings, facts: ClosingFacts, returning = ''): string {
+  if (facts.direction === 'backfill') return '';
   const { history } = bookkeeping(s.tenant, s.names);
   return facts.direction === 'up'
     ? `insert into ${history} as h (name, batch, migration_time) values (${literal(facts.fileName)}, ${facts.batch}, now()) ${returning};`
@@ -167,9 +173,11 @@ function recordLedger(
   on = '',
 ): string {
   const { ledger } = bookkeeping(s.tenant, s.names);
-  return `insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, xid, counter, ours, running, batch, actor, statements, duration_ms)
-    select '${facts.direction === 'up' ? 'applied' : 'reverted'}', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)},
-      ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), ${moment.counter}, ${moment.ours}, ${moment.running}, ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)}
+  // Ledgers of an earlier build have the column once a backfill was run in them alone
+  const rows = facts.rows === undefined ? { column: '', value: '' } : { column: ', rows_written', value: `, ${facts.rows}` };
+  return `insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, xid, counter, ours, running, batch, actor, statements, duration_ms${rows.column})
+    select '${KINDS[facts.direction]}', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)},
+      ${literal(facts.rollout)}, ${facts.fence}, pg_current_xact_id(), ${moment.counter}, ${moment.ours}, ${moment.running}, ${facts.batch}, ${literal(facts.actor)}, ${facts.statements}, ${Math.round(facts.durationMs)}${rows.value}
       ${on};`;
 }
 
@@ -229,7 +237,7 @@ function stillHeld(s: SessionSettings, hold: Hold): string {
 /** Begins a migration outside a transaction: commits the intent and Knex's lock row, so that a stray CLI stays out while it runs. Creates the journal when it is the tenant's first. */
 export function commitIntent(s: SessionSettings, facts: ClosingFacts): string {
   const { lock, ledger, step } = bookkeeping(s.tenant, s.names);
-  return `${doBlock(`begin
+  return `${facts.direction === 'backfill' ? widenLedger(s.tenant, s.names) : ''} ${doBlock(`begin
   ${fenceIs(ledger, facts.fenceSeen)}
   insert into ${ledger} (kind, tenant, fleet, migration, direction, checksum, rollout, fence, batch, actor, xid, running)
     values ('intent', ${literal(s.tenant.id)}, ${literal(facts.fleet)}, ${literal(facts.migration)}, '${facts.direction}', ${literal(facts.checksum)}, ${literal(facts.rollout)}, ${facts.fence}, ${facts.batch}, ${literal(facts.actor)}, pg_current_xact_id(), ${RUNNING});
@@ -272,7 +280,7 @@ export function closeOutside(s: SessionSettings, facts: ClosingFacts, hold: Hold
   const { schema, lock, ledger, step } = bookkeeping(s.tenant, s.names);
   const first = (column: string) =>
     `(select ${column} from ${ledger} where kind = 'intent' and migration = ${literal(facts.migration)} and direction = '${facts.direction}'
-      and id > coalesce((select max(id) from ${ledger} where migration = ${literal(facts.migration)} and kind in ('applied', 'reverted')), 0) order by id limit 1)`;
+      and id > coalesce((select max(id) from ${ledger} where migration = ${literal(facts.migration)} and kind in ('applied', 'reverted', 'filled')), 0) order by id limit 1)`;
   const ours = `array(select xid::xid from ${step} where migration = ${literal(facts.migration)} and direction = '${facts.direction}')`;
   return `${BEGIN} ${asWeBegan(s)}
 ${doBlock(`begin ${stillHeld(s, hold)} end`)}
@@ -310,6 +318,6 @@ export const releaseSession = (s: SessionSettings): string =>
 /** Whether the row of an attempt committed: asked after a lost COMMIT, once its transaction is over. */
 export function committedRow(s: SessionSettings, facts: Pick<ClosingFacts, 'rollout' | 'migration' | 'fence' | 'direction'>): string {
   const { schema } = bookkeeping(s.tenant, s.names);
-  return `select exists (select from ${ident(schema)}.${ident(LEDGER)} where kind = '${facts.direction === 'up' ? 'applied' : 'reverted'}' and migration = ${literal(facts.migration)}
+  return `select exists (select from ${ident(schema)}.${ident(LEDGER)} where kind = '${KINDS[facts.direction]}' and migration = ${literal(facts.migration)}
     and rollout = ${literal(facts.rollout)} and fence = ${facts.fence}) as committed`;
 }

@@ -18,13 +18,25 @@ import {
   ownsFence,
   type Recipe,
   type RunnerOptions,
+  type Settled,
   sessionSettings,
   strayTransaction,
 } from './attempt.js';
-import type { AttemptInput, AttemptResult, MigrationRun, TenantSession } from './contract.js';
+import type { AttemptInput, AttemptResult, Direction, MigrationRun, TenantSession } from './contract.js';
 import { escaped } from './escaped.js';
+import { fillAgain } from './fill-again.js';
 import { endHolder } from './holder.js';
-import { checksumOf, createBookkeeping, effectOf, type HalfWay, type TenantState, tenantSchema, withoutExtension } from './ledger.js';
+import {
+  applied,
+  checksumOf,
+  createBookkeeping,
+  effectOf,
+  type HalfWay,
+  halfWay,
+  sourcesOf,
+  type TenantState,
+  tenantSchema,
+} from './ledger.js';
 import { bumpFence, closeTransaction, committedRow, flushCounters, openTransaction } from './messages.js';
 import { discardBackfill } from './outside/backfill.js';
 import { leaveOutside, openOutside, runOutside, StoppedHalfWay } from './outside/migration.js';
@@ -90,8 +102,6 @@ export function createRunnerWith(recipe: Recipe, options: RunnerOptions): Runner
   };
 }
 
-type Settled = Omit<AttemptResult, 'runs' | 'validations' | 'durationMs'>;
-
 /** What a person should know goes with the tenant, also where all went well. */
 function withNotes({ notes, input }: Attempt, result: Settled): Settled {
   if (notes.length === 0 || (result.message !== undefined && !result.partial)) return result;
@@ -111,7 +121,7 @@ async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<
           if (fenceFirst) await commitFence(attempt, session);
           fenceFirst = false;
           if (busyBefore && input.takeOver) await endHolder(session.client, tenantSchema(input.tenant), input.applicationName);
-          return await (input.direction === 'up' ? bringUp : takeBack)(attempt, session, runs);
+          return await WORK[input.direction](attempt, session, runs);
         } catch (error) {
           await cleanUp(session, error);
           throw lastWords(session, error);
@@ -157,8 +167,6 @@ async function commitFence(attempt: Attempt, session: TenantSession): Promise<vo
   if (fence) ownsFence(attempt, Number(fence));
   attempt.progressed = true; // rows of this rollout are no sign of having been overtaken: we are the later one
 }
-
-const applied = (state: TenantState): Set<string> => new Set(state.history.map(([name]) => withoutExtension(name)));
 
 async function bringUp(attempt: Attempt, session: TenantSession, runs: MigrationRun[]): Promise<Settled> {
   const { input } = attempt;
@@ -217,11 +225,6 @@ function nextPending(attempt: Attempt, state: TenantState): PlannedMigration | u
   return pending;
 }
 
-/** Checksums of the sources that a migration may have been applied from. */
-const sourcesOf = ({ checksum, accepted = [] }: PlannedMigration): readonly string[] => [checksum, ...accepted];
-
-const halfWay = (state: TenantState, direction: HalfWay['direction'], migrations: readonly PlannedMigration[]): HalfWay | undefined =>
-  state.steps.find((step) => step.direction === direction && migrations.some(({ name }) => name === step.migration));
 const statements = ({ n }: HalfWay): string => (n === 1 ? '1 statement' : `${n} statements`);
 
 async function takeBack(attempt: Attempt, session: TenantSession, runs: MigrationRun[]): Promise<Settled> {
@@ -232,8 +235,12 @@ async function takeBack(attempt: Attempt, session: TenantSession, runs: Migratio
     const state = await open(attempt, session);
     const ours = migrations.filter((migration) => effectOf(state, migration.name)?.rollout === takesBack);
     const half = halfWay(state, 'up', migrations);
-    if (half && attempt.files.get(half.migration)?.declares?.backfill) {
-      await discardBackfill(attempt, session, half.migration);
+    const filling = half && attempt.files.get(half.migration)?.declares?.backfill ? half : halfWay(state, 'backfill', input.migrations);
+    if (filling) {
+      await discardBackfill(attempt, session, filling);
+      attempt.notes.push(
+        `${filling.migration}: its backfill had stopped half-way and begins anew another time; what it has written stays where its column stays`,
+      );
       continue;
     }
     if (half)
@@ -261,6 +268,8 @@ async function takeBack(attempt: Attempt, session: TenantSession, runs: Migratio
   }
 }
 
+const WORK = { up: bringUp, down: takeBack, backfill: fillAgain } as const satisfies Record<Direction, unknown>;
+
 /** Troubles of a host, when they are nobody's in particular. */
 const OF_THE_HOST: readonly ErrorCode[] = [
   'FLT_HOST_UNAVAILABLE',
@@ -273,8 +282,9 @@ const OF_THE_HOST: readonly ErrorCode[] = [
 /** Ends the attempt, or says that it is worth another try. */
 function judge(attempt: Attempt, thrown: unknown, last: boolean): Settled | 'again' {
   const { input } = attempt;
-  const failure = input.direction === 'up' ? 'failed' : 'rollbackFailed';
-  const partial = thrown instanceof StoppedHalfWay && thrown.partial;
+  const failure = input.direction === 'down' ? 'rollbackFailed' : 'failed';
+  // A migration whose backfill stops when it is run again is applied as before
+  const partial = thrown instanceof StoppedHalfWay && thrown.partial && input.direction !== 'backfill';
   const error = thrown instanceof StoppedHalfWay ? thrown.cause : thrown;
   const stays = partial ? { partial } : {};
   const fail = (code: ErrorCode, message: string): Settled => ({ outcome: failure, code, message, ...stays });

@@ -27,6 +27,8 @@ export interface RolloutRecord {
   readonly to: string;
   /** The closed rollout that it took back. */
   readonly rollbackOf?: string;
+  /** The applied migration whose backfill was all that it ran. */
+  readonly backfillOf?: string;
   readonly startedAt: string;
   readonly finishedAt?: string;
   readonly totals: Totals;

@@ -1,23 +1,44 @@
-/** The workflow beside a wave that shows how far its backfills have come. */
+/** The workflows that show how far backfills have come: one beside each wave, or one beside a rollout that is nothing but a backfill. */
 
 import { CancellationScope, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import { workflowIds } from '../domain/ids.js';
 import type { WaveInput } from '../domain/wave/contract.js';
 import { backfillWorkflow } from './backfill.js';
+import type { BackfillInput, RolloutInput } from './messages.js';
 
-/** Begins it. What it answers ends it, and waits until it has ended: the next run of the wave begins it anew under the same id. */
-export async function watchBackfills({ rolloutId, wave, taskQueue }: WaveInput): Promise<() => Promise<void>> {
+/** Ends what was begun, and waits until it has ended. */
+export type EndWatch = () => Promise<void>;
+
+/** Begins it. The next run of the wave begins it anew under the same id. */
+export const watchBackfills = ({ rolloutId, wave, taskQueue }: WaveInput): Promise<EndWatch> =>
+  watch(workflowIds.backfill(workflowInfo().workflowId), `backfills of wave ${wave.name}: how far they have come`, {
+    rolloutId,
+    wave: wave.index,
+    taskQueue,
+  });
+
+export const watchBackfillAlone = ({ fleet, rolloutId, taskQueue, tuning }: RolloutInput, migration: string): Promise<EndWatch> =>
+  watch(workflowIds.backfillAlone(fleet, rolloutId), `the backfill of ${migration}, run again: how far it has come`, {
+    rolloutId,
+    taskQueue,
+    alone: {
+      fleet,
+      ...(tuning?.continueAsNewAfterEvents === undefined ? {} : { continueAsNewAfterEvents: tuning.continueAsNewAfterEvents }),
+    },
+  });
+
+async function watch(workflowId: string, staticSummary: string, input: BackfillInput): Promise<EndWatch> {
   const scope = new CancellationScope();
   const child = await scope.run(() =>
     startChild(backfillWorkflow, {
-      workflowId: workflowIds.backfill(workflowInfo().workflowId),
+      workflowId,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      staticSummary: `backfills of wave ${wave.name}: how far they have come`,
+      staticSummary,
       typedSearchAttributes: workflowInfo().typedSearchAttributes,
-      args: [{ rolloutId, wave: wave.index, taskQueue }],
+      args: [input],
     }),
   );
-  // Somebody may have terminated it: the wave does not need it
+  // Somebody may have terminated it: nobody needs it to go on
   const ended = child.result().then(
     () => undefined,
     () => undefined,

@@ -4,6 +4,7 @@
  */
 
 import type { Ask } from '../domain/asks.js';
+import type { FleetBackfill } from '../domain/backfill/fleet-progress.js';
 import type { OnBreach, PlanSummary } from '../domain/plan.js';
 import type { TenantState } from '../domain/tenant.js';
 import type { Tuning } from '../domain/tuning.js';
@@ -55,10 +56,15 @@ export interface TenantAnswer {
 
 export interface BackfillInput {
   readonly rolloutId: string;
-  readonly wave: number;
+  /** undefined: of all waves. */
+  readonly wave?: number;
   readonly taskQueue: string;
+  /** The rollout is nothing but this backfill: its messages are taken here too, and passed on. */
+  readonly alone?: { readonly fleet: string; readonly continueAsNewAfterEvents?: number };
   /** So often the runs before this one have looked. @defaultValue 0 */
   readonly looks?: number;
+  /** What they saw last. */
+  readonly seen?: readonly FleetBackfill[];
 }
 
 export interface PlanInput {
@@ -72,6 +78,8 @@ export interface PlanInput {
   /** tenant: also when it is pinned. @defaultValue false */
   readonly force?: boolean;
   readonly to?: string;
+  /** Only the backfill of this migration, where that is applied. */
+  readonly backfill?: string;
   readonly tenants?: readonly string[];
   readonly selector?: string;
   readonly strategy?: string;

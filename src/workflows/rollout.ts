@@ -27,6 +27,7 @@ import { emptyCarry, type WaveRecord } from '../domain/rollout/record.js';
 import { noTotals } from '../domain/tenant.js';
 import type { WaveInput, WaveResult } from '../domain/wave/contract.js';
 import { controlActivities, notifyActivities } from './activity-options.js';
+import { type EndWatch, watchBackfillAlone } from './backfill-watch.js';
 import { publish, showRollout } from './details.js';
 import { watchGates } from './gate-watch.js';
 import {
@@ -69,6 +70,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
   let writing = false;
   let steering = false;
   let telling = 0;
+  let endWatch: EndWatch | undefined;
   listen();
   return steadily(
     tell,
@@ -79,6 +81,8 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     void keepBooks();
     void keepSteering();
     book.adopt(await control.openRollout(input));
+    const migration = book.backfillOf();
+    if (migration !== undefined) endWatch = await watchBackfillAlone(input, migration);
     void keepHolds();
     watchGates(input, book);
     for (;;) {
@@ -345,6 +349,7 @@ export async function rolloutWorkflow(input: RolloutInput): Promise<RolloutRepor
     await condition(() => !writing && !steering);
     await steer();
     await write();
+    await endWatch?.();
     const report: RolloutReport = { ...book.progress(), finalState: state, durationMs: Date.now() - book.startedAtMs };
     await control.closeRollout({ fleet: input.fleet, rolloutId: input.rolloutId, finalState: state, progress: report });
     // A webhook that does not answer is told on; it does not keep the next rollout waiting

@@ -6,7 +6,7 @@ import type { PlanInput } from './messages.js';
 
 export type ScanCellsInput = Pick<
   PlanInput,
-  'fleet' | 'planId' | 'taskQueue' | 'mode' | 'actor' | 'tenants' | 'selector' | 'to' | 'strategy'
+  'fleet' | 'planId' | 'taskQueue' | 'mode' | 'actor' | 'tenants' | 'selector' | 'to' | 'backfill' | 'strategy'
 >;
 
 export interface Scanned {
@@ -31,6 +31,7 @@ export async function scanCells(input: ScanCellsInput, cells: readonly string[])
       const scanned = await activities.scanTenants({
         ...scope,
         ...(input.to ? { to: input.to } : {}),
+        ...(input.backfill ? { backfill: input.backfill } : {}),
         ...(input.strategy ? { strategy: input.strategy } : {}),
         ...(input.mode === 'scan' ? {} : { gates: cell === cells[0] ? 'all' : 'ofHosts' }),
       });

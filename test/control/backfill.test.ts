@@ -1,52 +1,8 @@
 /** Backfills as part of a rollout: steered, killed, and watched, on real tenants. */
 
-import pg from 'pg';
-import { expect, it, onTestFinished } from 'vitest';
-import { until } from '../support/fleet.js';
-import { ask, type SteeredFleet, steeredFleet, strategy } from '../support/steered-fleet.js';
-
-const ROWS = 8_000;
-const EXPAND = `
-exports.up = (knex) => knex.raw('create table items (id int primary key, n int); insert into items select i, i from generate_series(1, ${ROWS}) i; alter table items add doubled int');
-exports.down = (knex) => knex.raw('drop table items');
-`;
-/** Many small chunks, so that it is under way for a while. */
-const FILL = `
-const { backfill } = require('flotilla/migration');
-const fill = backfill({ table: 'items', set: { doubled: 'n * 2' }, chunk: { rows: 20, maxRows: 20 }, pace: { rest: 0 } });
-exports.config = { transaction: false };
-exports.flotilla = { backfill: fill };
-exports.up = fill.up;
-exports.down = async () => {};
-`;
-
-async function fillingFleet(waves: string): Promise<SteeredFleet> {
-  return steeredFleet({
-    hosts: { h1: { schemas: ['t01', 't02', 't03'] } },
-    migrations: {
-      '20260101000000_items.js': EXPAND,
-      '20260102000000_doubled.js': FILL,
-    },
-    config: strategy(waves),
-  });
-}
-
-const filledIn = async (fleet: SteeredFleet, schema: string): Promise<number> =>
-  (await fleet.rows<{ n: number }>('h1', `select count(doubled)::int as n from ${schema}.items`))[0]!.n;
-
-/** As soon as t01 has more than `rows`: stops all backfills at the edge of their chunks, as somebody with psql would. */
-async function stopHalfWay(fleet: SteeredFleet, rows: number): Promise<{ readonly stood: number; release(): Promise<unknown> }> {
-  const session = new pg.Client({ connectionString: fleet.hostUrls.h1! });
-  await session.connect();
-  onTestFinished(() => session.end());
-  await until(async () => (await fleet.having('items')).includes('h1 t01') && (await filledIn(fleet, 't01')) > rows, 'the first chunks');
-  await session.query(`select pg_advisory_lock(hashtextextended('flotilla backfills', 0))`);
-  const stood = await filledIn(fleet, 't01');
-  expect(stood).toBeGreaterThan(rows);
-  expect(stood).toBeLessThan(ROWS);
-  expect(stood % 20).toBe(0);
-  return { stood, release: () => session.query('select pg_advisory_unlock_all()') };
-}
+import { expect, it } from 'vitest';
+import { filledIn, fillingFleet, ROWS, stopHalfWay } from '../support/filling-fleet.js';
+import { ask } from '../support/steered-fleet.js';
 
 it('[B6] a backfill is paused at the edge of a chunk, resumed, cut off by a dead worker, and comes to the same end', async () => {
   // t01 is alone in its list: nobody waits there whom it would make way for

@@ -16,7 +16,7 @@ export async function checkFiles(
   const row = await rolloutById(deps.control, fleet, rolloutId);
   const plan = row && (await loadSummary(deps.control, row.planId));
   if (!plan) return {};
-  const difference = fileDifference(plan.migrations, await deps.engine.list());
+  const difference = fileDifference(plan.migrations, await deps.engine.list(), plan.operation);
   if (difference === undefined) return {};
   const build = await buildOf(deps);
   throw new FlotillaError(

@@ -4,7 +4,7 @@ import { loadSummary, openPlan, storeSummary } from '../../control/plans.js';
 import { type RolloutRow, rolloutById } from '../../control/rollouts.js';
 import { canonicalJson } from '../../domain/canonical-json.js';
 import { FlotillaError } from '../../domain/errors.js';
-import type { PlanSummary } from '../../domain/plan.js';
+import { backfillOf, type PlanSummary } from '../../domain/plan.js';
 import { refuseTo, rollbackPolicy, rollbackWaves } from '../../domain/rollback-plan.js';
 import { isFinal } from '../../domain/rollout/contract.js';
 import { HOST_CONCURRENCY } from '../../domain/wave-plan.js';
@@ -92,6 +92,13 @@ export async function rolloutToTakeBack({ control }: ActivityDeps, fleet: string
   const refuse = (why: string) => new FlotillaError('FLT_REFUSED', `Rollout ${rolloutId} cannot be taken back: ${why}.`, { rolloutId });
   if (row.rebuiltTo !== null || !summary?.frozen)
     throw refuse('its record was rebuilt from the ledgers, and what its migrations changed is not known');
+  const filled = backfillOf(summary);
+  if (filled !== undefined)
+    throw new FlotillaError(
+      'FLT_BACKFILL_STAYS',
+      `Rollout ${rolloutId} ran the backfill of ${filled} again, which is not taken back: what rows held before is kept nowhere.`,
+      { rolloutId },
+    );
   if (summary.rollbackOf)
     throw refuse(`it took ${summary.rollbackOf.rolloutId} back itself; what it returned is migrated again by "flotilla start"`);
   return { row, summary, terminated: !isFinal(row.state) };

@@ -2,6 +2,7 @@ import { eventsPage } from '../../control/events.js';
 import { loadSummary } from '../../control/plans.js';
 import { countStates } from '../../control/rollout-tenants.js';
 import { type RolloutRow, rolloutById, rolloutByRequest, rolloutsPage } from '../../control/rollouts.js';
+import { backfillOf } from '../../domain/plan.js';
 import { noTotals } from '../../domain/tenant.js';
 import type { AdminAnswers, AdminArgs, RolloutRecord } from '../../workflows/admin-messages.js';
 import type { ActivityDeps } from '../deps.js';
@@ -59,6 +60,7 @@ async function toRecord(deps: ActivityDeps, row: RolloutRow): Promise<RolloutRec
   // The workflow's own count when there is one; the rows of the tenants for a rollout that was terminated before it reported
   const totals = row.report?.totals ?? { ...noTotals(), ...(await countStates(deps.control, row.id)) };
   const plan = await loadSummary(deps.control, row.planId);
+  const filled = plan && backfillOf(plan);
   return {
     rolloutId: row.id,
     planId: row.planId,
@@ -68,6 +70,7 @@ async function toRecord(deps: ActivityDeps, row: RolloutRow): Promise<RolloutRec
     ...(row.reason === null ? {} : { reason: row.reason }),
     to: row.rebuiltTo ?? plan?.to ?? '',
     ...(plan?.rollbackOf ? { rollbackOf: plan.rollbackOf.rolloutId } : {}),
+    ...(filled === undefined ? {} : { backfillOf: filled }),
     startedAt: row.startedAt.toISOString(),
     ...(row.finishedAt === null ? {} : { finishedAt: row.finishedAt.toISOString() }),
     totals,

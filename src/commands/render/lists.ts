@@ -13,7 +13,7 @@ export function renderHistory(rollouts: readonly RolloutRecord[], { width }: Sty
     it.rolloutId,
     moment(it.startedAt).slice(0, 16),
     it.finishedAt ? duration(Date.parse(it.finishedAt) - Date.parse(it.startedAt)) : 'open',
-    it.rollbackOf ? `${it.state} (${it.rollbackOf})` : it.state,
+    it.rollbackOf ? `${it.state} (${it.rollbackOf})` : it.backfillOf ? `${it.state} (backfill ${clip(it.backfillOf, 30)})` : it.state,
     clip(it.actor, 14),
     counts(it.totals),
   ]);

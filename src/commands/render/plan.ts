@@ -23,9 +23,9 @@ export function renderPlan(plan: PlanSummary, style: Style, { allCanaries = fals
     totals.excluded ? `${number(totals.excluded)} left out` : '',
   ].filter(Boolean);
   const parts = [
-    `${bold(head.join(' · '))}\n${number(totals.pending)} of ${plural(totals.tenants, 'tenant')} pending on ${plural(plan.hosts, 'host')}${besides.length ? ` (${besides.join(', ')})` : ''}`,
+    `${bold(head.join(' · '))}\n${number(totals.pending)} of ${plural(totals.tenants, 'tenant')} ${plan.operation === 'backfill' ? `on ${plural(plan.hosts, 'host')}: the backfill of ${plan.to} runs again, and nothing else` : `pending on ${plural(plan.hosts, 'host')}`}${besides.length ? ` (${besides.join(', ')})` : ''}`,
   ];
-  if (plan.migrations.length) parts.push(migrations(plan, style));
+  if (plan.migrations.length && plan.operation === undefined) parts.push(migrations(plan, style));
   if (plan.waves.length) parts.push(waves(plan, style), canaries(plan, style, allCanaries), gates(plan, style));
   if (plan.findings.length) parts.push(renderFindings(plan.findings, style));
   parts.push(
@@ -46,7 +46,9 @@ const onBreach: Record<PlanSummary['policy']['onBreach'], string> = {
 export function renderUpToDate(plan: PlanSummary, { width }: Style): string {
   const { totals } = plan;
   const lines = [
-    `${plan.fleet}: ${plural(totals.upToDate, 'tenant')} on ${plural(plan.hosts, 'host')} ${totals.upToDate === 1 ? 'is' : 'are'} up to date with ${plan.to || 'no migration'} (checked in ${duration(plan.durationMs)})`,
+    plan.operation === 'backfill'
+      ? `${plan.fleet}: no tenant to run the backfill of ${plan.to} in (checked in ${duration(plan.durationMs)})`
+      : `${plan.fleet}: ${plural(totals.upToDate, 'tenant')} on ${plural(plan.hosts, 'host')} ${totals.upToDate === 1 ? 'is' : 'are'} up to date with ${plan.to || 'no migration'} (checked in ${duration(plan.durationMs)})`,
   ];
   if (totals.blocked) lines.push(`${plural(totals.blocked, 'tenant')} held back: see "flotilla status --tenants"`);
   if (totals.excluded) lines.push(`${plural(totals.excluded, 'tenant')} left out`);

@@ -69,7 +69,7 @@ const pace = (at: RolloutStatus): string => (at.tenantsPerSecond && at.totals.ap
 
 function headline(at: RolloutStatus, { colors }: Style): string {
   const tone = at.needsPerson ? colors.yellow : at.state === 'succeeded' ? colors.green : isFinal(at.state) ? colors.red : colors.cyan;
-  const name = `${colors.bold(at.fleet)} ${at.rolloutId}`;
+  const name = `${colors.bold(at.fleet)} ${at.rolloutId}${at.backfillOf === undefined ? '' : `  backfill of ${at.backfillOf}`}`;
   if (!at.open) {
     const when = at.finishedAtMs ? colors.dim(`  ${moment(at.finishedAtMs).replace(/:\d\d UTC/, ' UTC')}`) : '';
     return `${name}  ${tone(sentenceOfState[at.state])}${at.terminated ? ' by Terminate in Temporal' : ''} in ${duration(at.durationMs)}${when}`;
@@ -241,7 +241,7 @@ function renderNext(at: RolloutStatus, { colors }: Style): string {
 export function renderLine(at: RolloutStatus): string {
   const wave = at.waves.find((it) => it.state !== 'done' && it.state !== 'waiting' && it.state !== 'skipped');
   const why = at.reasons[0] && !isFinal(at.state) && at.state !== 'running' ? `  ${at.reasons[0].text}` : '';
-  return `${moment(Date.now())}  ${at.fleet} ${at.rolloutId}  ${sentenceOfState[at.state]}${wave ? `  ${wave.name}` : ''}  ${counts(at.totals)}${why}`;
+  return `${moment(Date.now())}  ${at.fleet} ${at.rolloutId}${at.backfillOf === undefined ? '' : `  backfill of ${at.backfillOf}`}  ${sentenceOfState[at.state]}${wave ? `  ${wave.name}` : ''}  ${counts(at.totals)}${why}`;
 }
 
 export const renderTenantTable = (

@@ -61,20 +61,19 @@ export function expectOptions(flags: ExpectFlags, config: LoadedConfig): Pick<Pl
   };
 }
 
-export function addPlanFlags(command: Command): Command {
+export const addPlanFlags = (command: Command): Command =>
+  addSelectionFlags(command.option('--to <migration>', 'migration that every tenant shall stand at (default: the newest)'));
+
+/** Which tenants, and by which strategy. */
+export function addSelectionFlags(
+  command: Command,
+  onBreach: readonly string[] = ['rollbackWave', 'rollbackRollout', 'halt', 'continue'],
+): Command {
   const selecting = command
-    .option('--to <migration>', 'migration that every tenant shall stand at (default: the newest)')
     .option('--tenant <id>', 'only this tenant; may be repeated', collect)
     .option('--selector <labels>', 'only tenants whose labels match, e.g. "plan=gold,host!=pg-eu-2"')
     .option('--strategy <name>', "auto, fast, cautious, or one of the config's strategies")
-    .addOption(
-      new Option('--on-breach <what>', 'when the failure budget is exceeded').choices([
-        'rollbackWave',
-        'rollbackRollout',
-        'halt',
-        'continue',
-      ]),
-    );
+    .addOption(new Option('--on-breach <what>', 'when the failure budget is exceeded').choices(onBreach));
   return addExpectFlags(selecting);
 }
 

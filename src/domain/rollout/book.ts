@@ -2,7 +2,7 @@
 
 import type { Answer, Ask, AuditEvent, Freeze, PinNews, RetryAsk, RolloutVerb, SpeedAsk, TenantResolved } from '../asks.js';
 import type { GatePhase } from '../gates.js';
-import type { Finding, RolloutPlan } from '../plan.js';
+import { backfillOf, type Finding, type RolloutPlan } from '../plan.js';
 import { addTotals, noTotals, type Totals, unresolved } from '../tenant.js';
 import type { Halt, WaveLimits, WaveNews, WaveResult } from '../wave/contract.js';
 import type { Desired, FinalState, Reason, RollbackStatus, RolloutProgress, RolloutState } from './contract.js';
@@ -233,9 +233,14 @@ export class RolloutBook {
     return this.pauses.size > 0 || this.freeze !== undefined;
   }
 
-  /** The plan holds a backfill. */
+  /** Its waves hold backfills; one that is run alone is shown beside the rollout. */
   fills(): boolean {
-    return this.plan?.summary.migrations.some(({ backfill }) => backfill) ?? false;
+    return this.backfillOf() === undefined && (this.plan?.summary.migrations.some(({ backfill }) => backfill) ?? false);
+  }
+
+  /** The migration whose backfill is all that this rollout runs. */
+  backfillOf(): string | undefined {
+    return this.plan && backfillOf(this.plan.summary);
   }
 
   nextWave(): WaveRecord | undefined {

@@ -129,6 +129,8 @@ export interface RolloutProgress {
   readonly rollback?: RollbackStatus;
   /** The closed rollout whose work this one takes back. */
   readonly rollbackOf?: string;
+  /** The applied migration whose backfill is all that this one runs. Its workflow beside the rollout answers `progress`. */
+  readonly backfillOf?: string;
   /** Gates that do not simply pass; those that do are counted. */
   readonly gates: { readonly passing: number; readonly others: readonly GateReading[] };
   /** What an operator has set with `speed`. */

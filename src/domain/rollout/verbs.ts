@@ -150,7 +150,11 @@ const reject: Verb = {
   apply(book, ask, nowMs) {
     const { wave, actor } = ask as ApproveAsk;
     book.halt = { code: 'FLT_REJECTED', text: `${actor} rejected wave "${wave}"`, atMs: nowMs };
-    return { message: 'The rollout is halted. "flotilla rollback" takes back what it applied.', subject: wave };
+    const message =
+      book.backfillOf() === undefined
+        ? 'The rollout is halted. "flotilla rollback" takes back what it applied.'
+        : 'The rollout is halted; what the backfill has written stays.';
+    return { message, subject: wave };
   },
 };
 
@@ -258,6 +262,12 @@ const speed: Verb = {
 const rollback: Verb = {
   refuse(book, ask) {
     const { force, reason, wave, tenants, to } = ask as RollbackAsk;
+    const filled = book.backfillOf();
+    if (filled !== undefined)
+      refuse(
+        `The backfill of ${filled} takes nothing back: what rows held before is kept nowhere. Abort stops it where it is.`,
+        'FLT_BACKFILL_STAYS',
+      );
     if (force && !reason) refuse('Forcing a rollback needs a reason.');
     if (book.phase === 'rollingBack' || (book.order && !tenants?.length)) refuse('A rollback is on its way already.');
     if (wave && !book.waves.some((it) => it.plan.name === wave && it.carry)) refuse(`No wave "${wave}" has run.`);

@@ -71,6 +71,7 @@ export function reasonsOf(book: RolloutBook): Reason[] {
 export function progressOf(book: RolloutBook): RolloutProgress {
   const awaiting = book.phase === 'awaitingApproval' ? book.nextWave() : undefined;
   const { fleet, rolloutId, planId, actor, rollbackOf } = book.input;
+  const backfillOf = book.backfillOf();
   return {
     fleet,
     rolloutId,
@@ -94,6 +95,7 @@ export function progressOf(book: RolloutBook): RolloutProgress {
       : {}),
     ...(book.rollback ? { rollback: book.rollback } : {}),
     ...(rollbackOf === undefined ? {} : { rollbackOf }),
+    ...(backfillOf === undefined ? {} : { backfillOf }),
     gates: book.gates.view(),
     ...(Object.keys(book.speed).length > 0 ? { speed: book.speed } : {}),
     sweeps: book.sweeps,

@@ -13,7 +13,7 @@ import { refuseForeignSequences, refuseItsOwnEnd } from '../before-sending.js';
 import type { TenantSession } from '../contract.js';
 import { wallsFor } from '../dropped.js';
 import { Hints } from '../hints.js';
-import { bookkeeping } from '../ledger.js';
+import { bookkeeping, type HalfWay } from '../ledger.js';
 import { BEGIN, closeStep, flushCounters, type Hold, startStep } from '../messages.js';
 import { queryEach } from '../query-each.js';
 import { literal } from '../quote.js';
@@ -50,7 +50,7 @@ export async function runChunks(
 
   const keep = (cursor: Cursor): string => {
     const entry = (key: string, occurrence: number, result: string) =>
-      `(${literal(migration)}, 'up', '${key}', ${occurrence}, 'done', ${literal(`pass ${cursor.pass}, ${cursor.visited} rows`)}, ${result})`;
+      `(${literal(migration)}, '${input.direction}', '${key}', ${occurrence}, 'done', ${literal(`pass ${cursor.pass}, ${cursor.visited} rows`)}, ${result})`;
     return `insert into ${step} (migration, direction, key, occurrence, state, statement, result)
       values ${entry(CURSOR, 0, `decode('${Buffer.from(JSON.stringify(cursor)).toString('hex')}', 'hex')`)}, ${entry(CHUNK, (chunks % MOST_CHUNKS) + 1, 'null')}
       on conflict (migration, direction, key, occurrence) do update set xid = pg_current_xact_id(), statement = excluded.statement, result = excluded.result, at = clock_timestamp();`;
@@ -114,15 +114,12 @@ export async function runChunks(
  * Ends the open transaction, and a backfill that stopped half-way with it: it would begin anew. What it has written stays until the migration
  * that made room for it is taken back; the ledger keeps whose it is.
  */
-export async function discardBackfill(attempt: Attempt, { client }: TenantSession, migration: string): Promise<void> {
+export async function discardBackfill(attempt: Attempt, { client }: TenantSession, { migration, direction }: HalfWay): Promise<void> {
   const { input } = attempt;
   const { tenant, names } = sessionSettings(attempt);
   const { step, ledger } = bookkeeping(tenant, names);
-  const [of, chunks] = [`where migration = ${literal(migration)}`, `and key = '${CHUNK}'`];
+  const [of, chunks] = [`where migration = ${literal(migration)} and direction = '${direction}'`, `and key = '${CHUNK}'`];
   await client.query(`insert into ${ledger} (kind, tenant, fleet, migration, direction, rollout, ours)
-    values ('failed', ${literal(tenant.id)}, ${literal(input.fleet)}, ${literal(migration)}, 'up', ${literal(input.rolloutId)}, array(select xid::xid from ${step} ${of} ${chunks}));
+    values ('failed', ${literal(tenant.id)}, ${literal(input.fleet)}, ${literal(migration)}, '${direction}', ${literal(input.rolloutId)}, array(select xid::xid from ${step} ${of} ${chunks}));
   delete from ${step} ${of}; commit`);
-  attempt.notes.push(
-    `${migration}: its backfill had stopped half-way and begins anew another time; what it has written stays where its column stays`,
-  );
 }

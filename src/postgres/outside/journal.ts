@@ -6,6 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
+import type { Direction } from '../contract.js';
 import { bookkeeping } from '../ledger.js';
 import type { SessionSettings } from '../messages.js';
 import { literal } from '../quote.js';
@@ -57,7 +58,7 @@ export class Journal {
   constructor(
     private readonly settings: SessionSettings,
     private readonly migration: string,
-    private readonly direction: 'up' | 'down',
+    private readonly direction: Direction,
     entries: readonly Entry[],
   ) {
     for (const entry of entries) this.#entries.set(`${entry.key} ${entry.occurrence}`, entry);

@@ -74,7 +74,7 @@ export async function runOutside(
   try {
     const before = options.fingerprint ? await linesBefore(attempt, session, journal, entries.length === 0) : undefined;
     const file = attempt.files.get(migration.name)!;
-    const fill = input.direction === 'up' ? file.declares?.backfill : undefined;
+    const fill = input.direction === 'down' ? undefined : file.declares?.backfill;
     const filled = fill && (await runChunks(attempt, session, migration.name, fill, entries, hold));
     const { statements, rows } = filled ? { statements: 0, rows: filled.written } : await runFile(attempt, session, file, journal, hold);
     if (filled?.restless)
@@ -87,7 +87,11 @@ export async function runOutside(
       const declared = { migration: migration.name, checks };
       return (await runValidationsReadOnly(client, settings, [declared], answerWithin(attempt)))[0]!.results;
     });
-    const facts = closingFacts(attempt, state, migration, { statements, durationMs: performance.now() - started });
+    const facts = closingFacts(attempt, state, migration, {
+      statements,
+      durationMs: performance.now() - started,
+      ...(input.direction === 'backfill' ? { rows } : {}),
+    });
     const walls = { ...wallsOf(attempt, new Hints(settings.ownSchemas)), gone: [] };
     try {
       await queryEach(client, closeOutside(settings, facts, hold, walls), answerWithin(attempt));
@@ -118,7 +122,7 @@ async function runFile(attempt: Attempt, session: TenantSession, file: Migration
   const { engine } = attempt.options;
   const { direction, tenant } = attempt.input;
   const run = createOutsideRun(attempt, session, file.name, journal, hold);
-  const ran = await engine.run(file, direction, {
+  const ran = await engine.run(file, direction === 'down' ? 'down' : 'up', {
     client: session.client,
     serverVersion: session.serverVersion,
     schema: tenant.schema ?? 'public',

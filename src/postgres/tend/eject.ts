@@ -18,7 +18,8 @@ export interface Ejection {
 export function decideEject({ tenant, names, force }: Ejection, state: TenantState): Decision {
   if (!state.hasLedger) return { outcome: 'unchanged' };
   checkIdentity(tenant, state);
-  const [half] = state.steps;
+  // A backfill that was run again and stopped leaves nothing that anybody needs
+  const half = state.steps.find(({ direction }) => direction !== 'backfill');
   if (half && !force)
     throw new FlotillaError(
       'FLT_PARTIAL',
