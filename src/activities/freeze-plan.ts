@@ -115,7 +115,8 @@ export const createFreezePlan =
       frozen,
       durationMs: Date.now() - input.startedAtMs,
     };
-    return storeSummary(deps.control, summary, isWhole(input));
+    // Where the fleet stands is not asked of a plan that calls pending what is applied
+    return storeSummary(deps.control, summary, isWhole(input) && !operation);
   };
 
 /** A backfill is not taken back, and whoever comes meanwhile is filled with the migration. */

@@ -29,7 +29,7 @@ export const createOpenRollout =
         },
       );
     const opened = await rolloutById(deps.control, fleet, rolloutId);
-    if (!opened && summary.rollbackOf === undefined) await refuseContracts(deps, summary);
+    if (!opened && summary.rollbackOf === undefined && summary.operation === undefined) await refuseContracts(deps, summary);
     await openRollout(deps.control, { rolloutId, fleet, planId, requestId, actor, ...(reason === undefined ? {} : { reason }) });
     await openTenants(deps.control, rolloutId, planId, summary.rollbackOf?.rolloutId);
     await recordEvents(deps.control, fleet, rolloutId, [

@@ -12,6 +12,8 @@ export interface RolloutRun {
   readonly planId: string;
   readonly requestId: string;
   readonly actor: string;
+  /** As it was started; undefined also when it was started by the id of its plan. */
+  readonly backfillOf?: string;
   readonly open: boolean;
   readonly description: WorkflowExecutionDescription;
 }
@@ -32,6 +34,7 @@ export async function latestRun(context: ClientContext): Promise<RolloutRun | un
       planId: text(memo.planId),
       requestId: text(memo.requestId),
       actor: text(memo.actor),
+      ...(memo.backfillOf === undefined ? {} : { backfillOf: text(memo.backfillOf) }),
       open: description.status.name === 'RUNNING' || description.status.name === 'PAUSED',
       description,
     };

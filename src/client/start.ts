@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { FlotillaError } from '../domain/errors.js';
 import { workflowIds } from '../domain/ids.js';
-import type { PlanSummary } from '../domain/plan.js';
+import { backfillOf, type PlanSummary } from '../domain/plan.js';
 import { isFinal } from '../domain/rollout/contract.js';
 import type { Tuning } from '../domain/tuning.js';
 import { type Ask, QUERIES, type RolloutInput, WORKFLOWS } from '../workflows/messages.js';
@@ -82,6 +82,7 @@ export async function openRollout(
 ): Promise<{ readonly rolloutId: string; readonly fresh: boolean }> {
   const { planId, rollbackOf } = of;
   const rolloutId = freshId('r');
+  const filled = frozen && backfillOf(frozen);
   const input: RolloutInput = { ...ask, fleet: context.fleet, rolloutId, taskQueue: context.taskQueue, ...of };
   try {
     await context.temporal.workflow.start(WORKFLOWS.rollout, {
@@ -95,10 +96,10 @@ export async function openRollout(
         { key: searchAttribute.rollout, value: rolloutId },
         { key: searchAttribute.state, value: 'running' },
       ],
-      memo: { rolloutId, planId, requestId: ask.requestId, actor: ask.actor },
+      memo: { rolloutId, planId, requestId: ask.requestId, actor: ask.actor, ...(filled === undefined ? {} : { backfillOf: filled }) },
       staticSummary: rollbackOf
         ? `rollout ${rolloutId} takes ${rollbackOf} back, asked by ${ask.actor}`
-        : `rollout ${rolloutId} of ${context.fleet}, asked by ${ask.actor}`,
+        : `rollout ${rolloutId} of ${context.fleet}${filled === undefined ? '' : `: the backfill of ${filled}, run again`}, asked by ${ask.actor}`,
       staticDetails: staticDetails(ask, rolloutId, planId, frozen),
     });
   } catch (error) {

@@ -90,6 +90,7 @@ function unansweredStatus(context: ClientContext, run: RolloutRun, url: string |
       planId: run.planId,
       digest: '',
       actor: run.actor,
+      ...(run.backfillOf === undefined ? {} : { backfillOf: run.backfillOf }),
       state,
       desired: 'run',
       reasons: [{ kind: 'worker', text: sentence, clears: 'person' }],

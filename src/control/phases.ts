@@ -54,7 +54,7 @@ export async function standings(
      carried as (
        select m, r.id, r.state, r.finished_at, p.whole, p.id as plan_id from asked join rollout r on r.fleet = $1 and r.tenant is null and r.rebuilt_to is null
        join plan p on p.id = r.plan_id
-       where p.summary -> 'rollbackOf' is null and p.summary -> 'migrations' @> jsonb_build_array(jsonb_build_object('name', m))),
+       where p.summary -> 'rollbackOf' is null and p.summary -> 'operation' is null and p.summary -> 'migrations' @> jsonb_build_array(jsonb_build_object('name', m))),
      first as (
        select distinct on (m) m, plan_id, finished_at from carried
        where whole and finished_at is not null and state <> 'rolledBack' order by m, finished_at),

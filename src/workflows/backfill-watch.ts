@@ -1,6 +1,6 @@
 /** The workflows that show how far backfills have come: one beside each wave, or one beside a rollout that is nothing but a backfill. */
 
-import { CancellationScope, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import { workflowIds } from '../domain/ids.js';
 import type { WaveInput } from '../domain/wave/contract.js';
 import { backfillWorkflow } from './backfill.js';
@@ -28,23 +28,23 @@ export const watchBackfillAlone = ({ fleet, rolloutId, taskQueue, tuning }: Roll
   });
 
 async function watch(workflowId: string, staticSummary: string, input: BackfillInput): Promise<EndWatch> {
-  const scope = new CancellationScope();
-  const child = await scope.run(() =>
-    startChild(backfillWorkflow, {
-      workflowId,
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      staticSummary,
-      typedSearchAttributes: workflowInfo().typedSearchAttributes,
-      args: [input],
-    }),
-  );
+  const child = await startChild(backfillWorkflow, {
+    workflowId,
+    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+    staticSummary,
+    typedSearchAttributes: workflowInfo().typedSearchAttributes,
+    args: [input],
+  });
   // Somebody may have terminated it: nobody needs it to go on
   const ended = child.result().then(
     () => undefined,
     () => undefined,
   );
   return async () => {
-    scope.cancel();
+    // By its id: cancelling it as a child reaches its first run only, and it may have continued as new
+    await getExternalWorkflowHandle(workflowId)
+      .cancel()
+      .catch(() => undefined);
     await ended;
   };
 }

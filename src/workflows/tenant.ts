@@ -170,6 +170,11 @@ export async function tenantWorkflow(first: TenantInput): Promise<TenantResult> 
   }
 
   function failed(verb: 'retry' | 'rollback', code: string, message: string, partial = parked.partial): 'failedAgain' | 'rollbackFailed' {
+    if (code === 'FLT_BACKFILL_STAYS') {
+      // Nothing was tried: it stays parked for what it was parked for
+      parked = { ...parked, message };
+      return 'failedAgain';
+    }
     parked = { ...parked, code, message, partial };
     return verb === 'retry' ? 'failedAgain' : 'rollbackFailed';
   }

@@ -4,7 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { expect, it, onTestFinished } from 'vitest';
 import { DOCUMENTS } from '../../src/client/documents.js';
 import { workflowIds } from '../../src/domain/ids.js';
-import { filledIn, fillingFleet, ROWS, stopHalfWay } from '../support/filling-fleet.js';
+import { FILL, filledIn, fillingFleet, ROWS, stopHalfWay } from '../support/filling-fleet.js';
 import { ask, type SteeredFleet } from '../support/steered-fleet.js';
 
 const MIGRATION = '20260102000000_doubled';
@@ -50,6 +50,7 @@ it('is paused at the edge of a chunk, resumed, cut off by a dead worker, and goe
   await fleet.client.resume(ask('quiet again'));
   const second = await stopHalfWay(fleet, first.stood);
   await fleet.workerProcess.stop('SIGKILL');
+  expect(await fleet.client.status(), 'what Temporal alone knows').toMatchObject({ source: 'temporal', backfillOf: MIGRATION });
   await second.release();
   await fleet.worker();
   expect(await fleet.ended()).toMatchObject({ state: 'succeeded', totals: { applied: 3 } });
@@ -82,6 +83,7 @@ it('says in every place that it is a backfill, and how far it has come', async (
   expect(stdout).toMatch(new RegExp(`BACKFILLS\n.*${MIGRATION} .* of 8,000 rows`));
   const beside = (await temporalOf(fleet)).workflow.getHandle(workflowIds.backfillAlone(fleet.name, status.rolloutId));
   expect((await beside.describe()).status.name).toBe('RUNNING');
+  expect((await fleet.client.ready(MIGRATION)).ready, 'everybody has the migration all the while').toBe(true);
   await release();
   const { code, json: done } = await run;
   expect(code).toBe(0);
@@ -138,6 +140,9 @@ it('is refused before anything starts: no such migration, none with a backfill, 
   };
   expect(await refused('20260109000000_nothing')).toEqual({ code: 3, error: 'FLT_UNKNOWN_MIGRATION' });
   expect(await refused('20260101000000_items.js')).toEqual({ code: 3, error: 'FLT_NO_BACKFILL' });
+  fleet.migration(`${MIGRATION}.js`, `${FILL}// edited since`);
+  expect(await refused(MIGRATION)).toMatchObject({ error: 'FLT_CHECKSUM_DRIFT' });
+  fleet.migration(`${MIGRATION}.js`, FILL);
   await fleet.client.backfill(MIGRATION);
   const { release } = await stopHalfWay(fleet, 0);
   expect(await refused(MIGRATION)).toEqual({ code: 3, error: 'FLT_ROLLOUT_OPEN' });

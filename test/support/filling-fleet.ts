@@ -11,7 +11,7 @@ exports.up = (knex) => knex.raw('create table items (id int primary key, n int);
 exports.down = (knex) => knex.raw('drop table items');
 `;
 /** Many small chunks, so that it is under way for a while. */
-const FILL = `
+export const FILL = `
 const { backfill } = require('flotilla/migration');
 const fill = backfill({ table: 'items', set: { doubled: 'n * 2' }, chunk: { rows: 20, maxRows: 20 }, pace: { rest: 0 } });
 exports.config = { transaction: false };

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, inject } from 'vitest';
 import type { Activities, MigrateTenantsInput } from '../../src/activities/contract.js';
 import { cellQueue, workflowIds } from '../../src/domain/ids.js';
 import type { ListResult, TenantException } from '../../src/domain/outcome.js';
-import type { PlannedWave, RolloutPlan, RolloutPolicy } from '../../src/domain/plan.js';
+import type { PlannedWave, PlanSummary, RolloutPlan, RolloutPolicy } from '../../src/domain/plan.js';
 import type { RolloutProgress, RolloutReport } from '../../src/domain/rollout/contract.js';
 import type { Tuning } from '../../src/domain/tuning.js';
 import type { Answer, Ask, RolloutAsks, RolloutVerb } from '../../src/workflows/messages.js';
@@ -43,6 +43,8 @@ const NAMES: readonly (keyof Activities)[] = [
   'findParked',
   'signalTenants',
   'markTenants',
+  'readBackfills',
+  'steerRollout',
   'recordRollout',
   'closeRollout',
   'openTending',
@@ -124,6 +126,7 @@ export interface Fleet {
 export interface FleetPlan {
   readonly waves: readonly PlannedWave[];
   readonly policy?: Partial<RolloutPolicy>;
+  readonly summary?: Partial<PlanSummary>;
   /** What one tenant comes to. @defaultValue applied, rolledBack */
   readonly tenant?: (
     id: string,
@@ -252,6 +255,7 @@ export function stack(): Stack {
           findings: [],
           frozen: true,
           durationMs: 0,
+          ...plan.summary,
         },
         outside: {},
       };
@@ -307,6 +311,7 @@ export function stack(): Stack {
           const started = await client.workflow.start('rolloutWorkflow', {
             taskQueue: queue,
             workflowId: workflowIds.rollout(name),
+            memo: { rolloutId: 'r-1' },
             args: [
               {
                 fleet: name,

@@ -9,6 +9,7 @@ import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-uti
 import { Worker } from '@temporalio/worker';
 import { expect, inject, it } from 'vitest';
 import { workflowIds } from '../../src/domain/ids.js';
+import { alone } from '../support/backfill-alone.js';
 import { type Fleet, stack, wave } from '../support/temporal.js';
 
 type History = Parameters<typeof historyToJSON>[0];
@@ -68,6 +69,18 @@ const scenarios: Record<string, () => Promise<Fleet>> = {
     await fleet.report();
     return fleet;
   },
+  async 'fills-again'() {
+    const fleet = s.fleet(alone([canary, wave(1, 'rest', { h1: 6 }, { approval: true })], s.client));
+    await fleet.start();
+    const at = await fleet.until((p) => p.state === 'awaitingApproval', 'approval');
+    const beside = s.client().workflow.getHandle(workflowIds.backfillAlone(fleet.name, 'r-1'));
+    const say = (verb: string, ask: object = {}) => beside.executeUpdate(verb, { args: [{ actor: 'ana', requestId: verb, ...ask }] });
+    await say('pause');
+    await say('resume');
+    await say('approve', { wave: 'rest', digest: at.digest });
+    await fleet.report();
+    return fleet;
+  },
   async sweeps() {
     const born = wave(2, 'sweep', { h1: 2 });
     let swept = false;
@@ -94,6 +107,7 @@ const scenarios: Record<string, () => Promise<Fleet>> = {
 async function histories(fleet: Fleet) {
   const ids = [
     workflowIds.rollout(fleet.name),
+    workflowIds.backfillAlone(fleet.name, 'r-1'),
     ...['canary', 'rest', 'sweep'].flatMap((name, index) => [
       workflowIds.wave(fleet.name, 'r-1', index, name),
       workflowIds.waveDown(fleet.name, 'r-1', index, name),
@@ -105,7 +119,7 @@ async function histories(fleet: Fleet) {
     for await (const { runId, startTime } of s.client().workflow.list({ query: `WorkflowId = "${id}"` }))
       runs.push({ runId, at: startTime.getTime() });
     for (const [index, { runId }] of runs.sort((a, b) => a.at - b.at).entries()) {
-      const name = id.split('/').slice(3).join('.') || 'rollout';
+      const name = id.includes('/backfill/') ? 'backfill' : id.split('/').slice(3).join('.') || 'rollout';
       found.push({
         name: index === 0 ? name : `${name}.${index + 1}`,
         history: await s.client().workflow.getHandle(id, runId).fetchHistory(),

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { expect, it } from 'vitest';
 import type { Activities, MigrateTenantsInput } from '../../src/activities/contract.js';
 import { workflowIds } from '../../src/domain/ids.js';
@@ -10,7 +11,7 @@ import { stack } from '../support/temporal.js';
 const s = stack();
 const test = (title: string, body: () => Promise<void>) => it(title, () => s.watched(body));
 
-type Try = Omit<TenantException, 'id'> | 'clean' | Pick<ListResult, 'hostDown' | 'hostBusy' | 'filesDiffer'>;
+type Try = Omit<TenantException, 'id'> | 'clean' | Error | Pick<ListResult, 'hostDown' | 'hostBusy' | 'filesDiffer'>;
 const fails: Try = { outcome: 'failed', code: 'FLT_CHECK_VIOLATION', message: 't1: a row does not fit' };
 
 /** A parked tenant whose tries end as listed, one after the other. */
@@ -24,6 +25,7 @@ async function parked(...tries: readonly Try[]) {
       async migrateTenants(input) {
         asked.push(input);
         const now = left.shift() ?? 'clean';
+        if (now instanceof Error) throw now;
         if (now === 'clean') return { counts: { applied: 1 }, exceptions: [], next: 1 };
         if ('outcome' in now) return { counts: {}, exceptions: [{ id: input.tenants[0]!, ...now }], next: 1 };
         return { counts: {}, exceptions: [], next: 0, ...now };
@@ -94,6 +96,17 @@ test('rolls back by force when asked to, and stays as rollbackFailed where that 
     ['down', true],
     ['down', true],
   ]);
+});
+
+test('stays parked for what it was parked for when it shall take back a backfill that was run alone', async () => {
+  const stays = ApplicationFailure.create({ type: 'FLT_BACKFILL_STAYS', message: 'it is not taken back', nonRetryable: true });
+  const { handle, marked } = await parked(stays, 'clean');
+  await send(handle, 'rollback');
+  const at = await until(handle, ({ state, message }) => state === 'parked' && message === 'it is not taken back');
+  expect(at).toMatchObject({ code: 'FLT_UNIQUE_VIOLATION', attempts: 1 });
+  expect(marked).toMatchObject([{ state: 'parked', code: 'FLT_UNIQUE_VIOLATION' }]);
+  await send(handle, 'retry');
+  expect(await handle.result()).toMatchObject({ resolution: 'applied' });
 });
 
 test('gives a repeated request id its first answer, and one order at a time', async () => {

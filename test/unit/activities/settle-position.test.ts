@@ -67,3 +67,24 @@ it('lets a plan take no other sources than were accepted for its own file, over 
     acceptedSources([of({ accepted: false }), of({ checksum: 'a worker’s other file' }), of({ migration: '02_b' })], '01_a', 'now'),
   ).toEqual([]);
 });
+
+it('takes whoever has the migration into a backfill alone, and leaves out whoever lacks it; what else is pending is no matter', () => {
+  const it = createSettler({ files, to: '01_a', backfill: '01_a', acceptances: [], table: 'knex_migrations' });
+  expect(it.settle(position('t', { halfWay: [{ migration: '01_a', direction: 'backfill', n: 3 }] }))).toEqual({
+    id: 't',
+    state: 'pending',
+    position: '01_a',
+    applied: 1,
+    pending: ['01_a'],
+  });
+  expect(it.settle(position('u', { applied: ['02_b'], written: ['02_b.js'] }))).toMatchObject({
+    state: 'skipped',
+    reason: 'FLT_NOT_APPLIED',
+    position: '02_b',
+    pending: [],
+  });
+  expect(codes(it)).toEqual([
+    ['FLT_PARTIAL', 'warning'],
+    ['FLT_NOT_APPLIED', 'warning'],
+  ]);
+});

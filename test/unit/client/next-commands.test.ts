@@ -19,6 +19,7 @@ it('only proposes commands that the command line takes', async () => {
     { state, approval, rollback },
     { state, reasons, gates: silentGate },
     { state, rollbackOf: 'r-1' },
+    { state, backfillOf: "it's filled" },
   ]);
   for (const situation of situations)
     for (const { command } of nextCommands(sampleProgress(situation))) {
@@ -154,4 +155,10 @@ it.each([
 it('takes a final rollout as one that needs nobody', () => {
   for (const state of ['succeeded', 'completedWithFailures', 'aborted', 'rolledBack'] as const)
     expect(needsPerson({ state, reasons: [] })).toBe(false);
+});
+
+it('proposes no rollback of a backfill that was run again, and after it to run it once more', () => {
+  for (const state of ROLLOUT_STATES.filter((it) => it !== 'rollbackFailed'))
+    expect(commands({ state, backfillOf: '02_fill' }).join(), state).not.toContain('rollback');
+  expect(commands({ state: 'aborted', backfillOf: '02_fill' })).toContain('flotilla backfill 02_fill');
 });

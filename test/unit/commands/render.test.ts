@@ -484,3 +484,28 @@ it('shows how far a change without downtime has come, and what blocks its next p
   expect(renderPhases([change], 'acme', style)).toMatch(/PHASE +acme +TENANTS/);
   expect(renderPhases([], undefined, style)).toContain('No migration declares a phase');
 });
+
+it('says of a plan, a rollout and a past rollout that it is a backfill', () => {
+  const plan = samplePlan({ operation: 'backfill', to: '02_fill' });
+  expect(renderPlan(plan, style)).toContain('3,912 of 4,000 tenants on 20 hosts: the backfill of 02_fill runs again, and nothing else');
+  expect(renderPlan(plan, style)).not.toContain('MIGRATIONS');
+  const none = samplePlan({
+    operation: 'backfill',
+    to: '02_fill',
+    totals: { tenants: 2, pending: 0, upToDate: 0, excluded: 2, blocked: 0 },
+    findings: [],
+  });
+  expect(renderPlan(none, style)).toContain('no tenant to run the backfill of 02_fill in');
+  expect(renderRollout(sampleStatus({ backfillOf: '02_fill' }), style)).toMatch(/^shop r-\S+ {2}backfill of 02_fill {2}/);
+  const past = {
+    rolloutId: 'r-1',
+    planId: 'p-1',
+    requestId: 'q',
+    state: 'succeeded',
+    actor: 'ana',
+    to: '02_fill',
+    startedAt: '2026-11-23T12:40:00.000Z',
+    totals: totals({ applied: 2 }),
+  } as const;
+  expect(renderHistory([{ ...past, backfillOf: '02_fill' }], plain(120))).toContain('succeeded (backfill 02_fill)');
+});

@@ -245,3 +245,12 @@ it('[S34] stays halted until unresolved failures are within the limit or accepte
   expect(book.state()).toBe('halted');
   expect(accepts(book, 'resume', who())).toBe(true);
 });
+
+it('refuses to roll a backfill back that was run again, whatever it has done; what rows held before was kept nowhere', () => {
+  const { book, breach } = setup();
+  book.adopt({ ...book.plan!, summary: { ...book.plan!.summary, operation: 'backfill', to: '02_fill' } });
+  breach();
+  for (const ask of [{}, { wave: 'canary' }, { force: true }, { tenants: ['t1'] }])
+    expect(() => book.validate('rollback', { ...who(), ...ask })).toThrow(expect.objectContaining({ code: 'FLT_BACKFILL_STAYS' }));
+  expect(book.progress()).toMatchObject({ backfillOf: '02_fill' });
+});
