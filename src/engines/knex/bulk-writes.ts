@@ -15,13 +15,15 @@ export interface SourceFile {
 
 /** A file without any of these writes nothing that is looked for. */
 const MAY_WRITE = /\b(insert|update|delete|del|merge|increment|decrement)\b/i;
+/** A longer source is mostly data, and takes a second to parse. */
+const LONGEST = 1_000_000;
 
 /**
  * What `up` may write, as Knex would name it; a name without a schema is the tenant's. Whether a branch is taken is not judged. What only a run
  * would show is not among them, nor is anything of a file that cannot be read.
  */
 export async function bulkWritesOf(file: SourceFile): Promise<readonly Name[]> {
-  if (!MAY_WRITE.test(file.source)) return [];
+  if (file.source.length > LONGEST || !MAY_WRITE.test(file.source)) return [];
   try {
     return await readWrites(file);
   } catch {
@@ -126,16 +128,23 @@ function bindingsOf(given: AnyNode | undefined, text: string, spoken: Spoken): r
 
 // Chains of Knex's builder
 
+interface Chain {
+  /** What it begins with: `knex`. */
+  readonly handle: string | undefined;
+  readonly links: readonly Link[];
+}
+
 /** `.method(…)`; the first of a chain may have none: `knex('orders')`. */
 interface Link {
   readonly method: string | undefined;
   readonly given: readonly AnyNode[];
 }
 
-/** The links of a chain that ends with this call, in order; through names that chains were given. */
-function chainOf(call: AnyNode, { meanings }: Spoken, inside = new Set<AnyNode>()): readonly Link[] {
+/** The chain that ends with this call; also through names that chains were given. @param inside where the calls of the chain are noted */
+function chainOf(call: CallExpression, { meanings }: Spoken, inside = new Set<AnyNode>()): Chain {
   const links: Link[] = [];
   const passed = new Set<AnyNode>();
+  let handle: string | undefined;
   let node: AnyNode | undefined = call;
   while (node && !passed.has(node)) {
     passed.add(node);
@@ -145,19 +154,22 @@ function chainOf(call: AnyNode, { meanings }: Spoken, inside = new Set<AnyNode>(
       inside.add(node);
       const { callee, arguments: given }: CallExpression = node;
       links.unshift({ method: methodOf(node), given });
-      node = callee.type === 'MemberExpression' ? callee.object : undefined;
-    } else if (node.type === 'Identifier') node = meanings(node).find((it) => it.type === 'CallExpression' && !passed.has(it));
-    else node = undefined;
+      node = callee;
+    } else if (node.type === 'Identifier') {
+      handle = node.name;
+      node = meanings(node).find((it) => it.type === 'CallExpression' && !passed.has(it));
+    } else node = undefined;
   }
-  return links;
+  return { handle, links };
 }
 
 const CHANGES = ['update', 'del', 'delete', 'increment', 'decrement'];
 const TABLES = [undefined, 'from', 'table', 'into'];
 
-function* chainStatements(links: readonly Link[], spoken: Spoken, knex: KnexHandle): Generator<readonly string[]> {
+function* chainStatements(chain: Chain, spoken: Spoken, knex: KnexHandle): Generator<readonly string[]> {
+  const { links } = chain;
   const changes = links.some(({ method }) => CHANGES.includes(method ?? ''));
-  const inserts = links.some(({ method, given }) => method === 'insert' && given[0] !== undefined && isQuery(given[0], spoken));
+  const inserts = links.some(({ method, given: [rows] }) => method === 'insert' && rows !== undefined && isQuery(rows, chain, spoken));
   const table = links.findLast(({ method }) => TABLES.includes(method))?.given[0];
   const schema = links.findLast(({ method }) => method === 'withSchema')?.given[0];
   if (!table || !(changes || inserts)) return;
@@ -187,13 +199,13 @@ function* tablesOf(table: AnyNode, spoken: Spoken, knex: KnexHandle): Generator<
 const READS = /^(select|distinct|columns?|where\w*)$/;
 
 /** Whether what is inserted is what a query answers. Rows that stand in the source, or that it has fetched before, are none. */
-function isQuery(given: AnyNode, spoken: Spoken): boolean {
+function isQuery(given: AnyNode, { handle }: Chain, spoken: Spoken): boolean {
   const meanings = given.type === 'Identifier' ? spoken.meanings(given) : [given];
   return meanings.some((node) => {
     if (node.type === 'ArrowFunctionExpression' || node.type === 'FunctionExpression') return true;
     if (node.type !== 'CallExpression') return false;
-    if (methodOf(node) === 'raw')
-      return node.arguments[0] !== undefined && spoken.texts(node.arguments[0]).some((it) => /^[\s(]*(select|with)\b/i.test(it));
-    return chainOf(node, spoken).some(({ method }) => READS.test(method ?? ''));
+    if (methodOf(node) === 'raw') return spoken.texts(node.arguments[0] ?? node).some((it) => /^[\s(]*(select|with)\b/i.test(it));
+    const query = chainOf(node, spoken);
+    return (handle !== undefined && query.handle === handle) || query.links.some(({ method }) => READS.test(method ?? ''));
   });
 }

@@ -56,23 +56,34 @@ function* references(part: AnyNode): Generator<string> {
   for (const node of within(part)) if (node.type === 'Identifier') yield node.name;
 }
 
-/** The node and everything below, as it stands in the source, a node before what it holds. Left out: what is given the name `down`, and names of properties. */
+/**
+ * The node and everything below, as it stands in the source, a node before what it holds. Left out: what is given the name `down`, and names of
+ * properties.
+ */
 export function* within(root: AnyNode): Generator<AnyNode> {
   const stack = [root];
   for (let node = stack.pop(); node; node = stack.pop()) {
     yield node;
-    for (const child of [...children(node)].reverse()) stack.push(child);
+    const below = children(node);
+    for (let i = below.length - 1; i >= 0; i--) stack.push(below[i]!);
   }
 }
 
-function* children(node: AnyNode): Generator<AnyNode> {
-  const left = givesDown(node) ? 'down' : 'computed' in node && !node.computed ? 'name' : undefined;
-  for (const [field, value] of Object.entries(node) as [string, unknown][]) {
-    if (left === 'down' && (field === 'value' || field === 'right')) continue;
+function children(node: AnyNode): readonly AnyNode[] {
+  const found: AnyNode[] = [];
+  const givesIt = givesDown(node);
+  const named = 'computed' in node && !node.computed;
+  const fields = node as unknown as Readonly<Record<string, unknown>>;
+  for (const field in fields) {
+    const value = fields[field];
+    if (value === null || typeof value !== 'object') continue;
+    if (givesIt && (field === 'value' || field === 'right')) continue;
     // Of `{ up }` the value says the same
-    if (left !== undefined && (field === 'key' || field === 'property')) continue;
-    for (const it of Array.isArray(value) ? (value as unknown[]) : [value]) if (isNode(it)) yield it;
+    if (named && (field === 'key' || field === 'property')) continue;
+    if (isNode(value)) found.push(value);
+    else if (Array.isArray(value)) for (const it of value as unknown[]) if (isNode(it)) found.push(it);
   }
+  return found;
 }
 
 function givesDown(node: AnyNode): boolean {
