@@ -24,7 +24,6 @@ interface Scan {
 export async function findBulkWrites(deps: Pick<ActivityDeps, 'engine' | 'hosts'>, scan: Scan): Promise<readonly Finding[]> {
   const pending = new Map(scan.scanned.map((tenant) => [tenant.id, tenant.pending]));
   const writes = await writesOf(deps, scan.files, new Set([...pending.values()].flat()));
-  if (writes.length === 0) return [];
   const found = new Map<Write, { tenants: number; rows: number; readonly sample: string[] }>();
   const concerns = ({ migration }: Write, tenant: string): boolean => pending.get(tenant)?.includes(migration) ?? false;
   const look = [...scan.byHost].map(([host, tenants]) => {

@@ -154,6 +154,11 @@ it('warns of a plain file that writes a large table in one statement, in how man
   );
   expect((await fleet.cli(['plan', '--to', '20260101000000_notes', '--json'])).json.findings).toEqual([]);
   expect((await fleet.cli(['plan', '--tenant', 't02', '--json'])).json.findings).toEqual([]);
+  await fleet.cli(['pin', 't04', '--reason', 'demo day']);
+  expect((await fleet.cli(['plan', '--tenant', 't04', '--json'])).json.findings, 'nobody would run it').toMatchObject([
+    { code: 'FLT_PINNED' },
+  ]);
+  await fleet.cli(['unpin', 't04']);
 
   const one = await fleet.cli(['migrate', 't04', '--json']);
   expect(one).toMatchObject({ code: 0, json: { outcome: 'applied', findings: [{ ...about, tenants: 1, rows: 30_000 }] } });

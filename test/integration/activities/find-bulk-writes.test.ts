@@ -5,6 +5,7 @@ import { findBulkWrites } from '../../../src/activities/find-bulk-writes.js';
 import { readPositions, slices } from '../../../src/activities/read-positions.js';
 import { createSettler } from '../../../src/activities/settle-position.js';
 import type { TenantRef } from '../../../src/domain/tenant.js';
+import type { MigrationEngine } from '../../../src/engines/engine.js';
 import type { Hosts } from '../../../src/postgres/contract.js';
 import { largeTables } from '../../../src/postgres/large-tables.js';
 import { createDatabase, createFixture, ident, query, type RunnerFixture, type TestDatabase } from '../../support/postgres.js';
@@ -54,8 +55,12 @@ const schemas = (...names: string[]): TenantRef[] => names.map((schema) => ({ id
 const all = schemas('big', 'small', 'bigger', 'empty', SCHEMA);
 const updating = (table: string) => `export const up = (knex) => knex(${JSON.stringify(table)}).update({ n: 1 });`;
 
-/** What the scan of a plan would find, and how often a tenant's server was asked for it. */
-async function find(files: Readonly<Record<string, string>>, tenants: readonly TenantRef[] = all) {
+/** What the scan of a plan would find, how often a tenant's server was asked for it, and how many files were read. */
+async function find(
+  files: Readonly<Record<string, string>>,
+  tenants: readonly TenantRef[] = all,
+  scannedAll: () => Promise<void> = async () => {},
+) {
   const fixture = createFixture(db.url, files);
   fixtures.push(fixture);
   const { engine, hosts } = fixture;
@@ -65,7 +70,9 @@ async function find(files: Readonly<Record<string, string>>, tenants: readonly T
   const scanned = [];
   for (const slice of slices(tenants))
     for (const position of await readPositions({ hosts, names }, 'h1', slice)) scanned.push(settler.settle(position));
+  await scannedAll();
   let asked = 0;
+  let read = 0;
   const counting: Hosts = {
     ...hosts,
     withHost: (...of) => {
@@ -73,8 +80,15 @@ async function find(files: Readonly<Record<string, string>>, tenants: readonly T
       return hosts.withHost(...of);
     },
   };
-  const findings = await findBulkWrites({ engine, hosts: counting }, { files: list, byHost: new Map([['h1', tenants]]), scanned });
-  return { findings, asked, fixture };
+  const reading: MigrationEngine = {
+    ...engine,
+    bulkWrites: (file) => {
+      read++;
+      return engine.bulkWrites(file);
+    },
+  };
+  const findings = await findBulkWrites({ engine: reading, hosts: counting }, { files: list, byHost: new Map([['h1', tenants]]), scanned });
+  return { findings, asked, read, fixture };
 }
 
 it('warns once for each migration and table, with how many tenants it is large in and what it holds where it holds most', async () => {
@@ -112,7 +126,12 @@ it('leaves out tenants that have the file already, and asks for nobody once all 
   for (const tenant of [bigger, odd])
     expect(await fixture.attempt(tenant, 'up', { fenceFirst: true })).toMatchObject({ outcome: 'applied' });
   expect((await find(files)).findings).toMatchObject([{ tenants: 1, rows: 12_000, sample: ['id of big'] }]);
-  expect(await find(files, [bigger, odd])).toMatchObject({ findings: [], asked: 0 });
+  expect(await find(files, [bigger, odd])).toMatchObject({ findings: [], asked: 0, read: 0 });
+  const more = await find({ ...files, '02_more.mjs': updating(TABLE) });
+  expect(more.findings, 'of each file those that lack it').toMatchObject([
+    { migration: '01_orders', table: 'orders', tenants: 1 },
+    { migration: '02_more', table: TABLE, tenants: 1, sample: [odd.id] },
+  ]);
 });
 
 it('says nothing of a table that a pending file makes, one that nobody has analyzed, and one that is not there', async () => {
@@ -136,12 +155,14 @@ it("looks into each tenant's own database", async () => {
   expect(asked).toBe(2);
 });
 
-it('warns of the tenants that it can see where a database is not there', async () => {
-  const { findings } = await find({ '01_orders.mjs': updating('orders') }, [
-    ...schemas('big'),
-    { id: 'lost', host: 'h1', database: 'nowhere' },
-  ]);
+it('warns of the tenants that it can see where a database has gone since it was scanned', async () => {
+  const gone = await createDatabase('find_bulk_gone', own.name);
+  const tenants = [...schemas('big'), { id: 'lost', host: 'h1', database: gone.name }];
+  const { findings, asked } = await find({ '01_orders.mjs': updating('orders') }, tenants, () =>
+    query(db.url, `drop database ${ident(gone.name)} with (force)`).then(() => {}),
+  );
   expect(findings).toMatchObject([{ tenants: 1, sample: ['id of big'] }]);
+  expect(asked).toBe(2);
 });
 
 it('says nothing of a file that is another on disk than the one that was loaded', async () => {

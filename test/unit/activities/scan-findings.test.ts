@@ -31,7 +31,7 @@ it('adds up what several cells have found, errors first', () => {
 it('says of a table that cells find large how many tenants hold how much at most, for each migration and table', () => {
   const of = (tenants: number, rows: number, sample: readonly string[], more = {}) =>
     bulkWriteFinding({ migration: '01_a', table: 'orders', tenants, rows, ...more }, sample);
-  const merged = mergeFindings([of(2, 90_000, ['a', 'b']), of(1, 120_000, ['c']), of(1, 11_000, ['c'], { table: 'items' })]);
+  const merged = mergeFindings([of(2, 120_000, ['a', 'b']), of(1, 90_000, ['c']), of(1, 11_000, ['c'], { table: 'items' })]);
   expect(merged).toMatchObject([
     { severity: 'warning', code: 'FLT_BULK_WRITE', migration: '01_a', table: 'orders', tenants: 3, rows: 120_000, sample: ['a', 'b', 'c'] },
     { table: 'items', tenants: 1, rows: 11_000 },

@@ -257,6 +257,11 @@ describe('a file', () => {
     ['nothing', '01.js', ''],
     ['mostly data', '01.js', `const rows = '${'x'.repeat(1_000_000)}'; exports.up = (knex) => knex('orders').del();`],
     ['deep nesting', '01.js', `exports.up = (knex) => knex('orders').del(${'['.repeat(50_000)}${']'.repeat(50_000)})`],
+    [
+      'names for names without end',
+      '01.js',
+      `exports.up = (knex) => { const a0 = 'orders'; ${Array.from({ length: 5_000 }, (_, i) => `const a${i + 1} = a${i};`).join('')} return knex(a5000).del(); }`,
+    ],
     ['a long sum', '01.js', `exports.up = (knex) => knex.raw(${Array(20_000).fill(`'update '`).join('+')})`],
   ])('that is %s shows nothing', async (_, path, source) => {
     expect(await writes(source, path)).toEqual([]);
