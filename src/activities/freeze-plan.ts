@@ -68,6 +68,7 @@ export const createFreezePlan =
     }
     const gates = turnOff(strategy.policy.gates, input.gatesOff ?? []);
     findings.push(...sideEffects(files, migrations), ...waivers(files, migrations), ...gatesOffFindings(gates));
+    // Whoever would write like that may be held back by now
     const runs = ({ code, severity, migration }: Finding): boolean =>
       code !== 'FLT_BULK_WRITE' || severity !== 'warning' || migrations.some(({ name }) => name === migration);
     const judged = mergeFindings(allowOutOfOrder(findings.filter(runs), strategy));

@@ -206,6 +206,7 @@ function isQuery(given: AnyNode, { handle }: Chain, spoken: Spoken): boolean {
     if (node.type !== 'CallExpression') return false;
     if (methodOf(node) === 'raw') return spoken.texts(node.arguments[0] ?? node).some((it) => /^[\s(]*(select|with)\b/i.test(it));
     const query = chainOf(node, spoken);
-    return (handle !== undefined && query.handle === handle) || query.links.some(({ method }) => READS.test(method ?? ''));
+    const ofOurs = handle !== undefined && query.handle === handle;
+    return query.links.some(({ method }) => READS.test(method ?? '') || (ofOurs && TABLES.includes(method)));
   });
 }

@@ -126,6 +126,7 @@ describe('a chain of the builder', () => {
     `await knex('orders').insert(old.map((row) => ({ id: row.id })))`,
     `await knex('orders').insert(Array.from({ length: 3 }, (_, id) => ({ id })))`,
     `await knex('orders').insert(require('./orders.json'))`,
+    `await knex('orders').insert(knex.userParams.ids.map((id) => ({ id })))`,
     `const rows = [{ id: 1 }]; await knex('orders').insert(rows)`,
     `await knex.batchInsert('orders', rows, 500)`,
     `await knex('orders').select('update')`,
