@@ -68,7 +68,10 @@ export const createFreezePlan =
     }
     const gates = turnOff(strategy.policy.gates, input.gatesOff ?? []);
     findings.push(...sideEffects(files, migrations), ...waivers(files, migrations), ...gatesOffFindings(gates));
-    const judged = mergeFindings(allowOutOfOrder(findings, strategy));
+    // Whoever would write like that may be held back by now
+    const runs = ({ code, severity, migration }: Finding): boolean =>
+      code !== 'FLT_BULK_WRITE' || severity !== 'warning' || migrations.some(({ name }) => name === migration);
+    const judged = mergeFindings(allowOutOfOrder(findings.filter(runs), strategy));
     const frozen =
       (input.mode === 'freeze' || onDemand) && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
     const content = {

@@ -45,6 +45,8 @@ const finding = z.object({
   migration: z.string().optional(),
   tenants: count.optional(),
   sample: z.array(z.string()).optional(),
+  table: z.string().optional().describe('of FLT_BULK_WRITE: the table that is written'),
+  rows: count.optional().describe('about how many rows that table holds, where it holds most'),
 });
 
 const canary = z.object({ tenant: z.string(), host: z.string(), reason: z.string() });

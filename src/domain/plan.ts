@@ -114,6 +114,9 @@ export interface Finding {
   readonly tenants?: number;
   /** First few tenants concerned. */
   readonly sample?: readonly string[];
+  /** Of FLT_BULK_WRITE: the table that is written, and about how many rows it holds where it holds most. */
+  readonly table?: string;
+  readonly rows?: number;
 }
 
 export interface PlanTotals {
