@@ -2,6 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { DOCUMENTS } from '../../src/client/documents.js';
+import { migrationSources, namesOf } from '../../src/dev/scaffold/migration-templates.js';
 import type { PlanSummary } from '../../src/domain/plan.js';
 import { exampleOf } from '../support/example-of.js';
 import { createNotes } from '../support/migration-sources.js';
@@ -131,6 +132,25 @@ it('[Z-gap] a contract waits for its bake time, its flags and the application, i
   await fleet.control(`insert into public.flags values ('new-text')`);
   await rollOut(fleet, { planId: plan.planId });
   expect(await phases()).toMatchObject([{ state: 'done', next: [] }]);
+});
+
+it('[Z5] takes the files of --template zero-downtime as they are: the first three in a plan, the contract in a later one', async () => {
+  const names = ['20260101000000_notes', ...namesOf('zero-downtime', 'it').map((name, at) => `2026020100000${at}_${name}`)];
+  const sources = migrationSources('zero-downtime', 'people', names.slice(1), 'cjs', '.js');
+  const people = `exports.up = (knex) => knex.schema.createTable('people', (t) => { t.increments('id'); t.text('name'); });
+    exports.down = (knex) => knex.schema.dropTable('people');`;
+  const fleet = await steeredFleet({
+    hosts,
+    migrations: Object.fromEntries(names.map((name, at) => [`${name}.js`, at === 0 ? people : sources[at - 1]!])),
+  });
+  const plan = await fleet.client.plan({ to: names[3]! });
+  expect(errors(plan)).toEqual([]);
+  expect(plan.migrations.map(({ name }) => name)).toEqual(names.slice(0, 4));
+  expect(errors(await fleet.client.plan())).toEqual(['FLT_CONTRACT_TOO_SOON']);
+  await rollOut(fleet, { planId: plan.planId });
+  await fleet.control(`update flotilla.rollout set finished_at = finished_at - interval '7 days'`);
+  await rollOut(fleet);
+  expect(await fleet.client.phases()).toMatchObject([{ name: names[1], state: 'done' }]);
 });
 
 it('[Z5] tells of every mistake in how files are tied together, with the file, and plans nothing', async () => {
