@@ -191,9 +191,11 @@ it('waits for the flags that a contract names, tells anew when it waits for othe
     complete: true,
     readings: [{ gate: 'contract:drop_body', verdict: 'throttle', text: why('"a" (off), "b" (off)') }],
   });
+  const holding = await watch(gates, { phase: 'pre', fresh: false, memory: first.memory }, ask).answer;
+  expect(holding.readings.readings).toMatchObject([{ verdict: 'hold' }]);
   on.add('a');
-  const second = await watch(gates, { phase: 'pre', fresh: false, memory: first.memory }, ask).answer;
-  expect(second.readings.readings).toMatchObject([{ text: why('"b" (off)') }]);
+  const second = await watch(gates, { phase: 'pre', fresh: false, memory: holding.memory }, ask).answer;
+  expect(second.readings.readings).toMatchObject([{ verdict: 'hold', text: why('"b" (off)') }]);
   on.add('b');
   let last = second;
   while (last.readings.passing === 0) last = await watch(gates, { phase: 'pre', fresh: false, memory: last.memory }, ask).answer;
