@@ -6,10 +6,13 @@ import type { TenantSession } from './contract.js';
 import type { Hints } from './hints.js';
 import { type Gone, goingRowsSql, goneOutsideSql, goneSql, type Row, seenRowsSql, type Walls } from './walls.js';
 
+/** Whether `wallsFor` asks the server, inside the open transaction. */
+export const looksUp = (attempt: Attempt, hints: Hints): boolean => attempt.lookUp || hints.lookUp;
+
 /** The walls for the end of a transaction. What is gone is looked up first where the texts say that there may be something. */
 export async function wallsFor(attempt: Attempt, session: TenantSession, hints: Hints): Promise<Walls> {
   const walls = wallsOf(attempt, hints);
-  return attempt.lookUp || hints.lookUp ? { ...walls, brief: false, gone: await goneOutside(attempt, session, walls) } : walls;
+  return looksUp(attempt, hints) ? { ...walls, brief: false, gone: await goneOutside(attempt, session, walls) } : walls;
 }
 
 /** What was dropped outside, or moved in from there. */

@@ -215,7 +215,8 @@ export interface Hold {
   readonly xid: string;
 }
 
-const sameBackend = (hold: Hold): string =>
+/** plpgsql: refuses when a pooler has given us another session. */
+export const sameBackend = (hold: Hold): string =>
   `if pg_backend_pid() <> ${hold.pid} then raise exception 'another backend' using errcode = 'FL005'; end if;`;
 
 /** Refuses when the session is another one, a later attempt has fenced us, or somebody has freed Knex's lock row. */

@@ -14,6 +14,26 @@ export interface Answer<R> {
 
 export type Send = <R = Record<string, unknown>>(sql: string) => Promise<Answer<R>>;
 
+export interface Chunk {
+  /** Read before it, in a transaction of its own. */
+  readonly ahead?: string;
+  /** Statements whose rows count. */
+  readonly writes: readonly string[];
+  /** Where the backfill stands behind it, but for the rows written. */
+  readonly cursor: Cursor;
+}
+
+/** Keys as text, by column. */
+export type Ahead = Readonly<Record<string, string>>;
+
+export interface Chunked {
+  /** Rows that each statement has written. */
+  readonly counts: readonly number[];
+  /** Its transaction, of 32 bits, as it stands in the rows. */
+  readonly xid: string;
+  readonly ahead: readonly Ahead[] | undefined;
+}
+
 export interface BackfillDoor {
   /** Names the tenant and the migration, for messages. */
   readonly who: string;
@@ -24,11 +44,10 @@ export interface BackfillDoor {
   /** One statement between two chunks. */
   readonly read: Send;
   /**
-   * One chunk in one transaction: what `work` sends, and the cursor that it answers, commit together or not at all. A lock that is not granted
-   * is asked for again, from the start of the transaction.
-   * @throws NotNow when the lock that stops all backfills of the database is held
+   * One chunk in one transaction: what it writes, and the cursor behind it, commit together or not at all. A lock that is not granted
+   * is asked for again, from the start.
    */
-  chunk(work: (send: Send) => Promise<Cursor>): Promise<Cursor>;
+  chunk(chunk: Chunk): Promise<Chunked>;
   /** Asked between two chunks: true ends the run there. */
   stop(): boolean;
   onProgress(progress: BackfillProgress): void;

@@ -5,7 +5,6 @@
 
 import { SKIP_DUAL_WRITE_BACK } from '../../migration/dual-write/skip.js';
 import { BACKFILLS_KEY, CONCURRENTLY_KEY } from '../keys.js';
-import { doBlock } from '../quote.js';
 
 /** SQLSTATEs of a chunk that does not begin. */
 const HELD_BACK: Readonly<Record<string, string>> = {
@@ -13,11 +12,12 @@ const HELD_BACK: Readonly<Record<string, string>> = {
   FL010: 'an index of its database is being built or dropped CONCURRENTLY',
 };
 
-/** Behind BEGIN. A role from whom row-level security hides rows is refused: it would fill a part, and call that all. */
-export const beginChunk = `${doBlock(`begin
-  if not pg_try_advisory_xact_lock_shared(${BACKFILLS_KEY}) then raise exception 'stopped' using errcode = 'FL009'; end if;
-  if not pg_try_advisory_xact_lock_shared(${CONCURRENTLY_KEY}) then raise exception 'concurrently' using errcode = 'FL010'; end if;
-end`)} set local ${SKIP_DUAL_WRITE_BACK} to on; set local row_security to off;`;
+/** plpgsql: the locks, not waited for. */
+export const takeChunkLocks = `if not pg_try_advisory_xact_lock_shared(${BACKFILLS_KEY}) then raise exception 'stopped' using errcode = 'FL009'; end if;
+  if not pg_try_advisory_xact_lock_shared(${CONCURRENTLY_KEY}) then raise exception 'concurrently' using errcode = 'FL010'; end if;`;
+
+/** Of the transaction. A role from whom row-level security hides rows is refused: it would fill a part, and call that all. */
+export const CHUNK_SETTINGS = `set local ${SKIP_DUAL_WRITE_BACK} to on; set local row_security to off;`;
 
 /** Why a chunk did not begin, when that was it. */
 export const heldBackBy = (error: unknown): string | undefined => HELD_BACK[(error as { code?: string } | null)?.code ?? ''];

@@ -6,8 +6,9 @@ import { FlotillaError } from '../../domain/errors.js';
 import type { Backfill } from '../../migration/backfill.js';
 import { classify } from '../sqlstate.js';
 import { answerOf } from './answers.js';
-import type { Send } from './door.js';
-import { beginChunk, heldBackBy } from './guards.js';
+import { type ChunkRow, chunkSql } from './chunk.js';
+import type { Ahead, Send } from './door.js';
+import { heldBackBy } from './guards.js';
 import { runBackfill } from './run.js';
 
 const TRIES = 20;
@@ -36,12 +37,13 @@ export async function backfillOnKnex(knex: Knex, backfill: Backfill): Promise<vo
       cursor: undefined,
       read: sending(knex),
       vet: async () => undefined,
-      async chunk(work) {
+      async chunk({ ahead, writes }) {
+        const before = ahead === undefined ? undefined : (await sending(knex)<Ahead>(ahead)).rows;
         for (let tries = 1; ; tries++) {
           try {
             return await knex.transaction(async (trx) => {
-              await trx.raw(beginChunk);
-              return work(sending(trx));
+              const { rows } = await sending(trx)<ChunkRow>(chunkSql(writes));
+              return { ...rows[0]!, ahead: before };
             });
           } catch (error) {
             if (heldBackBy(error) === undefined && (classify(error)?.trouble !== 'lock' || tries >= TRIES)) throw error;

@@ -7,8 +7,8 @@ import { type BackfillProgress, smoothedRate } from '../../domain/backfill/progr
 import { FlotillaError } from '../../domain/errors.js';
 import type { Backfill } from '../../migration/backfill.js';
 import { ranOutOfTime } from '../sqlstate.js';
-import { type Cursor, firstCursor, nextPass } from './cursor.js';
-import type { BackfillDoor, Send } from './door.js';
+import { type Cursor, firstCursor, nextPass, withWritten } from './cursor.js';
+import type { Ahead, BackfillDoor, Chunked, Send } from './door.js';
 import { createLoadProbe } from './load.js';
 import { type BackfillSql, backfillSql, type Range } from './sql.js';
 import { readTarget } from './target.js';
@@ -39,8 +39,6 @@ const LOOK_FOR_STOP_MS = 100;
  */
 const AS_ONE_SEES_IT =
   'set transaction isolation level repeatable read; set local datestyle to iso; set local intervalstyle to postgres; set local extra_float_digits to 1; set local bytea_output to hex;';
-/** Of 32 bits, as it stands in the rows. */
-const OWN_XID = 'select pg_current_xact_id()::xid::text as xid';
 
 /** Rows between two keys, read ahead while the chunk before them is being written. */
 interface Step {
@@ -114,15 +112,21 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
     );
   }
 
-  /** One message: it must not be cut in two by the chunk that is being written. `transform` is at work while the server is. */
-  async function prepare({ after, size, pass }: Cursor): Promise<Step> {
-    const boundary = sql.boundary(after, size);
-    const again = pass > 1;
-    const { selects } = await door.read(`${AS_ONE_SEES_IT} ${backfill.transform ? `${sql.read(after, size, again)}; ` : ''}${boundary}`);
-    const last = selects.at(-1)![0] as Readonly<Record<string, string>> | undefined;
+  const boundary = ({ after, size }: Cursor) => `${AS_ONE_SEES_IT} ${sql.boundary(after, size)}`;
+
+  const stepOf = ({ after, size, pass }: Cursor, [last]: readonly Ahead[]): Step => {
     const range = { after, upTo: last && Object.values(last) };
+    return { size, range, statements: [sql.write(range, pass > 1)] };
+  };
+
+  /** One message: it must not be cut in two by the chunk that is being written. `transform` is at work while the server is. */
+  async function prepare(from: Cursor): Promise<Step> {
     const { transform } = backfill;
-    if (!transform) return { size, range, statements: [sql.write(range, again)] };
+    if (!transform) return stepOf(from, (await door.read<Ahead>(boundary(from))).rows);
+    const { after, size, pass } = from;
+    const { selects } = await door.read(`${AS_ONE_SEES_IT} ${sql.read(after, size, pass > 1)}; ${sql.boundary(after, size)}`);
+    const [last] = selects[1] as readonly Ahead[];
+    const range = { after, upTo: last && Object.values(last) };
     return { size, range, ...transformRows(selects[0]!, { ...backfill, transform }, target, sql, range, door.who) };
   }
 
@@ -143,24 +147,17 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
       const now = await step;
       const at = { ...cursor, size: now.size };
       const { upTo } = now.range;
-      const isLast = upTo === undefined;
-      if (!isLast) step = ahead(prepare({ ...cursor, after: upTo }));
+      const next = upTo && { ...cursor, after: upTo };
+      if (next && backfill.transform) step = ahead(prepare(next));
       const deletes = backfill.into?.mirror ? [sql.deleteRows(now.range)] : [];
-      let left = 0;
-      let xid = '';
-      const work = async (send: Send) => {
-        let written = 0;
-        for (const statement of now.statements) {
-          const { rowCount, rows } = await send<{ xid: string }>(`${statement}; ${OWN_XID}`);
-          written += rowCount;
-          xid = rows[0]!.xid;
-        }
-        left = (now.rows ?? written) - written;
-        for (const statement of deletes) written += (await send(statement)).rowCount;
-        return passed(at, upTo, upTo ? at.size : (await send<{ n: number }>(sql.rest(at.after, at.size))).rows[0]!.n, written);
-      };
+      const behind = passed(at, upTo, next ? at.size : (await door.read<{ n: number }>(sql.rest(at.after, at.size))).rows[0]!.n);
+      let done: Chunked;
       try {
-        cursor = await door.chunk(work);
+        done = await door.chunk({
+          writes: [...now.statements, ...deletes],
+          cursor: behind,
+          ...(next && !backfill.transform ? { ahead: boundary(next) } : {}),
+        });
       } catch (error) {
         const size = ranOutOfTime(error) && !door.stop() ? await smaller(at) : 0;
         if (size === 0) throw error;
@@ -169,12 +166,14 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
         continue;
       }
       const tookMs = performance.now() - began;
-      missed += left;
-      if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(now.range, xid);
+      cursor = withWritten(behind, sum(done.counts));
+      if (now.rows !== undefined) missed += now.rows - sum(done.counts.slice(0, now.statements.length));
+      if (next && done.ahead) step = Promise.resolve(stepOf(next, done.ahead));
+      if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(now.range, done.xid);
       rate = smoothedRate(rate, cursor.visited - at.visited, tookMs);
       tell();
       // A table that one statement has seen whole lacks nothing that was there then
-      if (isLast) return missed > 0 || (cursor.changed > 0 && at.after !== undefined);
+      if (!next) return missed > 0 || (cursor.changed > 0 && at.after !== undefined);
       cursor = { ...cursor, size: nextChunk(at.size, tookMs, backfill.chunk) };
       await rest(tookMs * backfill.pace.rest);
     }
@@ -217,10 +216,10 @@ const stillLacking = async (send: Send, sql: BackfillSql): Promise<boolean> =>
   (await within<{ yes: boolean }>(send, sql.lacking, LACKING_WITHIN_MS))?.yes ?? true;
 
 /** At the end of a pass the key stays: only a new pass begins from the first row again. */
-const passed = (cursor: Cursor, upTo: Range['upTo'], rows: number, written: number): Cursor => ({
+const passed = (cursor: Cursor, upTo: Range['upTo'], rows: number): Cursor => ({
   ...cursor,
   ...(upTo === undefined ? {} : { after: upTo }),
   visited: cursor.visited + rows,
-  changed: cursor.changed + written,
-  written: cursor.written + written,
 });
+
+const sum = (counts: readonly number[]): number => counts.reduce((all, n) => all + n, 0);

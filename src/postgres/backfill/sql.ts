@@ -4,13 +4,25 @@
  */
 
 import type { Backfill } from '../../migration/backfill.js';
-import { ident, literal } from '../quote.js';
+import { ident, literal, longLiteral } from '../quote.js';
+import { arrayText } from './array-text.js';
 import type { Column, Target } from './target.js';
 
 /** Rows behind `after`, up to and with `upTo`: key values as text, by column. undefined: from the first, to the last. */
 export interface Range {
   readonly after: readonly string[] | undefined;
   readonly upTo: readonly string[] | undefined;
+}
+
+/** Rows that get the same columns, column by column: texts that Postgres reads as values. */
+export interface RowsToWrite {
+  readonly names: readonly string[];
+  /** One list for each column of the key. */
+  readonly keys: readonly string[][];
+  /** As read. */
+  readonly versions: string[];
+  /** One list for each name. */
+  readonly values: readonly (string | null)[][];
 }
 
 export interface BackfillSql {
@@ -30,8 +42,8 @@ export interface BackfillSql {
   readonly readNames: { readonly keys: readonly string[]; readonly version: string };
   /** `transform`: which of the next n rows are concerned. */
   read(after: Range['after'], n: number, again: boolean): string;
-  /** `transform`: writes one text array for each column of `names`, behind those of the key and the version. Rows that have changed since are left out. */
-  writeRows(range: Range, keys: readonly string[], versions: string, names: readonly string[], values: readonly string[]): string;
+  /** `transform`: writes one value for each row and name. Rows that have changed since are left out. */
+  writeRows(range: Range, rows: RowsToWrite): string;
   /** `mirror`: rows of the range whose source is gone. */
   deleteRows(range: Range): string;
 }
@@ -127,20 +139,23 @@ export function backfillSql(backfill: Backfill, target: Target): BackfillSql {
       return `select ${[...columns.map(columnOf), ...keys, `${source}.${readNames.version}`].join(', ')} from (${next}) ${source} where ${all([...concerned, ...(into && again ? [lacks] : [])])}`;
     },
 
-    writeRows(range, keys, versions, names, values) {
+    writeRows(range, { names, keys, versions, values }) {
+      const array = (texts: readonly (string | null)[], type: string) => `${longLiteral(arrayText(texts))}::${type}[]`;
       // Arrays of arrays would be unnested to the last value
-      const typed = (array: string, { uncut, array: nested }: Column) => `${array}::${nested ? 'text' : uncut}[]`;
+      const typed = (texts: readonly (string | null)[], { uncut, array: nested }: Column) => array(texts, nested ? 'text' : uncut);
+      // Whole ranges are often of one transaction: an import, a restore
+      const one = versions.every((version) => version === versions[0]);
       const arrays = [
-        ...keys.map((array, at) => typed(array, key[at]!)),
-        `${versions}::xid[]`,
-        ...values.map((array, at) => typed(array, written.get(names[at]!)!)),
+        ...keys.map((texts, at) => typed(texts, key[at]!)),
+        ...values.map((texts, at) => typed(texts, written.get(names[at]!)!)),
+        ...(one ? [] : [array(versions, 'xid')]),
       ].join(', ');
-      const from = `unnest(${arrays}) as ${GIVEN}(${[...keys.map((_, at) => `k${at}`), 'version', ...names.map((_, at) => `c${at}`)].join(', ')})`;
+      const from = `unnest(${arrays}) as ${GIVEN}(${[...keys.map((_, at) => `k${at}`), ...names.map((_, at) => `c${at}`), ...(one ? [] : ['version'])].join(', ')})`;
       const value = (name: string) => `${GIVEN}.c${names.indexOf(name)}::${written.get(name)!.uncut}`;
       // The range says the same once more, for the planner
       const same = [
         ...key.map(({ name, type }, at) => `${columnOf(name)} = ${GIVEN}.k${at}::${type}`),
-        `${source}.xmin = ${GIVEN}.version`,
+        `${source}.xmin = ${one ? `${literal(versions[0]!)}::xid` : `${GIVEN}.version`}`,
         ...within(range),
       ].join(' and ');
       if (into) {

@@ -2,16 +2,9 @@
 
 import { FlotillaError, ourError } from '../../domain/errors.js';
 import type { Backfill, Row } from '../../migration/backfill.js';
-import { longLiteral } from '../quote.js';
-import { arrayText, valueText } from './array-text.js';
-import type { BackfillSql, Range } from './sql.js';
+import { valueText } from './array-text.js';
+import type { BackfillSql, Range, RowsToWrite } from './sql.js';
 import { type Column, type Target, writesKey } from './target.js';
-
-/** Rows that get the same columns. */
-interface Group {
-  readonly names: readonly string[];
-  readonly rows: { readonly row: Row; readonly change: Row }[];
-}
 
 export interface Changes {
   readonly statements: readonly string[];
@@ -28,14 +21,29 @@ export function transformRows(
   range: Range,
   who: string,
 ): Changes {
-  const groups = new Map<string, Group>();
+  const groups = new Map<string, RowsToWrite>();
   const { keys, version } = sql.readNames;
   const given = Object.keys(rows[0] ?? {}).filter((name) => !keys.includes(name) && name !== version);
+  const blank = Object.fromEntries(given.map((name): [string, unknown] => [name, null]));
   let count = 0;
   for (const row of rows) {
-    const change = applied(transform, Object.fromEntries(given.map((name) => [name, row[name]])), who);
+    const copy = { ...blank };
+    for (const name of given) copy[name] = row[name];
+    const change = applied(transform, copy, who);
     if (!change) continue;
-    const names = Object.keys(change);
+    const group = groupOf(Object.keys(change));
+    for (const [at, name] of keys.entries()) group.keys[at]!.push(row[name] as string);
+    group.versions.push(row[version] as string);
+    for (const [at, name] of group.names.entries()) group.values[at]!.push(written(change[name], target.written.get(name)!, who));
+    count++;
+  }
+  return { statements: [...groups.values()].map((group) => sql.writeRows(range, group)), rows: count };
+
+  /** @throws FLT_BACKFILL_INVALID */
+  function groupOf(names: readonly string[]): RowsToWrite {
+    const id = names.join('\0');
+    const found = groups.get(id);
+    if (found) return found;
     const unknown = names.filter((name) => !target.written.has(name));
     if (names.length === 0 || unknown.length > 0)
       throw new FlotillaError(
@@ -44,22 +52,10 @@ export function transformRows(
       );
     const moved = !into ? names.filter((name) => target.key.some((column) => column.name === name)) : [];
     if (moved.length > 0) throw writesKey(who, moved);
-    const id = names.join('\0');
-    if (!groups.has(id)) groups.set(id, { names, rows: [] });
-    groups.get(id)!.rows.push({ row, change });
-    count++;
+    const group: RowsToWrite = { names, keys: keys.map(() => []), versions: [], values: names.map(() => []) };
+    groups.set(id, group);
+    return group;
   }
-  const statements = [...groups.values()].map((group) => {
-    const array = (of: (row: Group['rows'][number]) => string | null) => longLiteral(arrayText(group.rows.map(of)));
-    return sql.writeRows(
-      range,
-      keys.map((name) => array(({ row }) => row[name] as string)),
-      array(({ row }) => row[version] as string),
-      group.names,
-      group.names.map((name) => array(({ change }) => written(change[name], target.written.get(name)!, who))),
-    );
-  });
-  return { statements, rows: count };
 }
 
 /** @throws FLT_BACKFILL_INVALID: an invalid Date, a circle, a text that Postgres cannot hold */

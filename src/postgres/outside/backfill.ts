@@ -5,16 +5,18 @@ import { progressText } from '../../domain/backfill/progress.js';
 import type { Backfill } from '../../migration/backfill.js';
 import { type Attempt, inHandKey, sessionSettings } from '../attempt.js';
 import { answerOf } from '../backfill/answers.js';
-import type { Cursor } from '../backfill/cursor.js';
-import type { Send } from '../backfill/door.js';
-import { beginChunk, heldBackBy } from '../backfill/guards.js';
+import { type ChunkRow, chunkSql, WRITTEN } from '../backfill/chunk.js';
+import { type Cursor, cursorSql } from '../backfill/cursor.js';
+import type { Ahead, BackfillDoor, Chunk, Chunked, Send } from '../backfill/door.js';
+import { heldBackBy } from '../backfill/guards.js';
 import { type BackfillDone, CutShort, runBackfill } from '../backfill/run.js';
 import { refuseForeignSequences, refuseItsOwnEnd } from '../before-sending.js';
 import type { TenantSession } from '../contract.js';
-import { wallsFor } from '../dropped.js';
+import { looksUp, wallsFor } from '../dropped.js';
 import { Hints } from '../hints.js';
 import { bookkeeping } from '../ledger.js';
-import { BEGIN, closeStep, flushCounters, type Hold, startStep } from '../messages.js';
+import { BEGIN, closeStep, flushCounters, type Hold, sameBackend } from '../messages.js';
+import { pipelined } from '../pipelined.js';
 import { queryEach } from '../query-each.js';
 import { literal } from '../quote.js';
 import { waitForLock } from '../retry.js';
@@ -52,62 +54,59 @@ export async function runChunks(
     const entry = (key: string, occurrence: number, result: string) =>
       `(${literal(migration)}, 'up', '${key}', ${occurrence}, 'done', ${literal(`pass ${cursor.pass}, ${cursor.visited} rows`)}, ${result})`;
     return `insert into ${step} (migration, direction, key, occurrence, state, statement, result)
-      values ${entry(CURSOR, 0, `decode('${Buffer.from(JSON.stringify(cursor)).toString('hex')}', 'hex')`)}, ${entry(CHUNK, (chunks % MOST_CHUNKS) + 1, 'null')}
+      values ${entry(CURSOR, 0, cursorSql(cursor, WRITTEN))}, ${entry(CHUNK, (chunks % MOST_CHUNKS) + 1, 'null')}
       on conflict (migration, direction, key, occurrence) do update set xid = pg_current_xact_id(), statement = excluded.statement, result = excluded.result, at = clock_timestamp();`;
   };
 
-  async function once(work: (send: Send) => Promise<Cursor>): Promise<Cursor> {
-    let begin = `${BEGIN} ${startStep(hold)} ${beginChunk} `;
-    const cursor = await work(async (sql) => {
-      const text = begin + sql;
-      begin = '';
-      return send(text);
-    });
+  /** One message, unless something has to be looked up in the middle of it. */
+  async function once({ ahead, writes, cursor }: Chunk): Promise<Chunked> {
+    const parts = [...(ahead === undefined ? [] : [`begin; ${ahead}; commit;`]), `${BEGIN} ${chunkSql(writes, sameBackend(hold))}`];
+    const early = looksUp(attempt, hints) ? await send<Ahead | ChunkRow>(parts.splice(0).join(' ')) : undefined;
     const walls = await wallsFor(attempt, session, hints);
-    await client.query(`${begin} ${closeStep(settings, hold, walls, keep(cursor))} commit;`);
+    const { selects } = await send<Ahead | ChunkRow>([...parts, closeStep(settings, hold, walls, keep(cursor)), 'commit;'].join(' '));
     chunks++;
     attempt.lookCloser = false;
     attempt.plain.add(inHandKey(attempt));
-    return cursor;
+    const answers = [...(early?.selects ?? []), ...selects];
+    const before = ahead === undefined ? undefined : (answers.shift() as readonly Ahead[]);
+    return { ...(answers[0]![0] as ChunkRow), ahead: before };
   }
 
-  return runBackfill(
-    {
-      who: `${input.tenant.id}: ${migration}`,
-      cursor: kept ? (JSON.parse(kept.toString()) as Cursor) : undefined,
-      read: send,
-      async vet(sql) {
-        await refuseItsOwnEnd(attempt, sql);
-        await hints.read(sql);
-        await refuseForeignSequences(attempt, session, sql, hints);
-      },
-      async chunk(work) {
-        for (let tries = 1; ; tries++) {
-          try {
-            return await once(work);
-          } catch (error) {
-            if (!session.isBroken()) await client.query(`rollback; ${flush}`);
-            const why = heldBackBy(error);
-            const { code } = error as { code?: string };
-            if (code === 'FL004' && !attempt.lookUp) attempt.lookUp = true;
-            else if (code === 'FL007' && !attempt.lookCloser) attempt.lookCloser = true;
-            else if (why !== undefined) {
-              input.onStep(`${migration}, waiting: ${why}`);
-              if (stop()) throw new CutShort();
-              await delay(LOOK_AGAIN_MS);
-              tries--;
-            } else await waitForLock(error, tries, input);
-          }
-        }
-      },
-      stop,
-      onProgress(progress) {
-        input.onStep(`${migration}: ${progressText(progress)}`);
-        input.onBackfill?.({ migration, ...progress });
-      },
+  const door: BackfillDoor = {
+    who: `${input.tenant.id}: ${migration}`,
+    cursor: kept ? (JSON.parse(kept.toString()) as Cursor) : undefined,
+    read: send,
+    async vet(sql) {
+      await refuseItsOwnEnd(attempt, sql);
+      await hints.read(sql);
+      await refuseForeignSequences(attempt, session, sql, hints);
     },
-    backfill,
-  );
+    async chunk(chunk) {
+      for (let tries = 1; ; tries++) {
+        try {
+          return await once(chunk);
+        } catch (error) {
+          if (!session.isBroken()) await client.query(`rollback; ${flush}`);
+          const why = heldBackBy(error);
+          const { code } = error as { code?: string };
+          if (code === 'FL004' && !attempt.lookUp) attempt.lookUp = true;
+          else if (code === 'FL007' && !attempt.lookCloser) attempt.lookCloser = true;
+          else if (why !== undefined) {
+            input.onStep(`${migration}, waiting: ${why}`);
+            if (stop()) throw new CutShort();
+            await delay(LOOK_AGAIN_MS);
+            tries--;
+          } else await waitForLock(error, tries, input);
+        }
+      }
+    },
+    stop,
+    onProgress(progress) {
+      input.onStep(`${migration}: ${progressText(progress)}`);
+      input.onBackfill?.({ migration, ...progress });
+    },
+  };
+  return pipelined(client, () => runBackfill(door, backfill));
 }
 
 /**
