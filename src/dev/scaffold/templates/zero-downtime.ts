@@ -32,7 +32,7 @@ Old and new code go on: whoever writes one of them writes both.`,
 
 const fill = (table: string, expanded: string): TemplateText => ({
   intro: `Backfill: the rows from before, by the expressions of the dual write.
-A row that gets null stops the next file in its tenant: say here what it becomes.`,
+A row that gets null fails it in its tenant: say here what such a row becomes.`,
   imports: ['backfill', 'nullCount'],
   outside: true,
   shared: `const fill = backfill({ table: '${table}', set: { full_name: 'name' } });`,
