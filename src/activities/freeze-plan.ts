@@ -7,12 +7,13 @@ import { canonicalJson } from '../domain/canonical-json.js';
 import { ERROR_CODES, type ErrorCode } from '../domain/error-codes.js';
 import { gatesOffFindings, turnOff } from '../domain/gates-off.js';
 import type { Finding, PlannedMigration, PlanSummary } from '../domain/plan.js';
+import { contractGates } from '../domain/planned-gates.js';
 import type { ResolvedStrategy } from '../domain/resolve-strategy.js';
 import type { MigrationFile } from '../engines/engine.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { acceptedSources } from './edited-sources.js';
-import { judgePhases } from './judge-phases.js';
+import { type JudgedPlan, judgePhases } from './judge-phases.js';
 import { placeWaves } from './place-waves.js';
 import { mergeFindings } from './scan-findings.js';
 import { strategyFor } from './strategy-for.js';
@@ -47,7 +48,8 @@ export const createFreezePlan =
     findings.push(...(waves?.findings ?? []));
 
     let migrations = await plannedMigrations(deps, input, files, to);
-    const phases = input.mode === 'scan' ? { findings: [] } : await judgePhases(deps, phasesOf(input), migrations, 'planning');
+    const phases: JudgedPlan =
+      input.mode === 'scan' ? { findings: [], contracts: [] } : await judgePhases(deps, phasesOf(input), migrations, 'planning');
     if (onDemand && phases.before !== undefined) {
       // Somebody waits for it: it comes to where the fleet stands
       to = phases.before;
@@ -82,7 +84,7 @@ export const createFreezePlan =
       waves: waves?.waves ?? [],
       policy: {
         ...strategy.policy,
-        gates,
+        gates: [...gates, ...contractGates(phases.contracts)],
         ...(waves?.maxFailures === undefined ? {} : { maxFailures: waves.maxFailures }),
         // Whoever asks for one tenant means now
         ...(onDemand ? { gates: [], windows: [] } : {}),

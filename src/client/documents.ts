@@ -91,7 +91,7 @@ export const planDocument = z.object({
     .array(
       z.object({
         name: z.string(),
-        type: z.enum(['builtin', 'sql', 'prometheus', 'http']),
+        type: z.enum(['builtin', 'sql', 'prometheus', 'http', 'contract']),
         scope: z.enum(['host', 'fleet']).describe('asked on every host of a wave, or once'),
         phases: z.array(z.enum(GATE_PHASES)),
         when: z.enum(['above', 'below']).describe('which side of a limit is bad'),

@@ -15,6 +15,7 @@ import { noTotals } from '../domain/tenant.js';
 import { QUERIES } from '../workflows/messages.js';
 import { searchAttribute } from '../workflows/search-attributes.js';
 import { askAdmin } from './admin.js';
+import { backfillsOf } from './backfills.js';
 import type { ClientContext } from './context.js';
 import { failureInside, toFlotillaError } from './errors.js';
 import { latestRun, type RolloutRun } from './find-rollout.js';
@@ -49,13 +50,10 @@ async function openStatus(context: ClientContext, run: RolloutRun): Promise<Roll
   if (progress.openWave) {
     const wave: WorkflowHandle = context.temporal.workflow.getHandle(progress.openWave.workflowId);
     // The wave may just have ended or continued as new: then the rollout's own figures do.
-    const watch = context.temporal.workflow.getHandle(workflowIds.backfill(progress.openWave.workflowId));
     const [figures, description, filled] = await Promise.all([
       queryWithin<WaveProgress>(context, wave, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined),
       wave.describe().catch(() => undefined),
-      progress.openWave.backfills
-        ? queryWithin<readonly FleetBackfill[]>(context, watch, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined)
-        : undefined,
+      progress.openWave.backfills ? backfillsNow(context, run.rolloutId, progress.openWave) : undefined,
     ]);
     live = figures;
     backfills = filled;
@@ -66,6 +64,18 @@ async function openStatus(context: ClientContext, run: RolloutRun): Promise<Roll
   const now = withOpenWave(progress, live);
   const at = toStatus({ ...now, reasons: [...unserved, ...now.reasons] }, { source: 'workflow', url, nowMs });
   return backfills?.length ? { ...at, backfills } : at;
+}
+
+/** As they stand in the control database, or as the workflow beside the wave saw them last. */
+async function backfillsNow(
+  context: ClientContext,
+  rolloutId: string,
+  { index, workflowId }: NonNullable<RolloutProgress['openWave']>,
+): Promise<readonly FleetBackfill[] | undefined> {
+  const now = await backfillsOf(context, rolloutId, index);
+  if (now) return now;
+  const watch = context.temporal.workflow.getHandle(workflowIds.backfill(workflowId));
+  return queryWithin<readonly FleetBackfill[]>(context, watch, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined);
 }
 
 function unansweredStatus(context: ClientContext, run: RolloutRun, url: string | null): RolloutStatus {
