@@ -1,5 +1,5 @@
-import { backfillsOf, recordBackfill } from '../control/backfills.js';
-import type { BackfillProgress } from '../domain/backfill/progress.js';
+import { type BackfillRow, backfillsOf, recordBackfill } from '../control/backfills.js';
+import { type BackfillProgress, shareDone } from '../domain/backfill/progress.js';
 import type { Activities, MigrateTenantsInput } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 
@@ -12,34 +12,44 @@ export const createReadBackfills =
   ({ rolloutId, wave }) =>
     backfillsOf(deps.control, rolloutId, wave, MOST);
 
-/** Writes down how far one tenant has come, every few seconds: nobody's chunk waits for it, and a word that is lost is followed by the next. */
-export function keepProgress(deps: ActivityDeps, input: MigrateTenantsInput, tenant: string) {
-  let last: (BackfillProgress & { readonly migration: string }) | undefined;
+type Word = BackfillProgress & { readonly migration: string };
+
+/** A backfill begins, has its first rows, or has passed over all of them: what comes between can wait. */
+const isNews = (before: Word | undefined, now: Word): boolean =>
+  before?.migration !== now.migration || (before.visited === 0 && now.visited > 0) || (shareDone(before) !== 1 && shareDone(now) === 1);
+
+/**
+ * Writes down how far one tenant has come: at once what is news, the rest every few seconds. Nobody's chunk waits for it, and a word that is lost is
+ * followed by the next.
+ */
+export function keepProgress(
+  deps: Pick<ActivityDeps, 'control'>,
+  input: Pick<MigrateTenantsInput, 'rolloutId' | 'wave' | 'host'>,
+  tenant: string,
+) {
+  let last: Word | undefined;
+  let newest: BackfillRow | undefined;
   let toldAt = Number.NEGATIVE_INFINITY;
   let writing: Promise<unknown> = Promise.resolve();
-  let soon: NodeJS.Timeout | undefined;
   const write = (done: boolean) => {
     const { rolloutId, wave, host } = input;
     const it = { ...last!, rolloutId, wave, host, tenant, done };
-    writing = writing.then(() => recordBackfill(deps.control, it)).catch(() => undefined);
+    newest = it;
+    // While one is being written, newer ones overtake those that wait
+    const overtaken = () => newest !== it && newest?.migration === it.migration;
+    writing = writing.then(() => (overtaken() ? undefined : recordBackfill(deps.control, it))).catch(() => undefined);
   };
   return {
-    heard(progress: BackfillProgress & { readonly migration: string }): void {
+    heard(progress: Word): void {
+      const news = isNews(last, progress);
       if (last && last.migration !== progress.migration) write(true);
       last = progress;
-      // The last word before a long wait is told too
-      soon ??= setTimeout(
-        () => {
-          soon = undefined;
-          toldAt = performance.now();
-          write(false);
-        },
-        Math.max(0, toldAt + TELL_EVERY_MS - performance.now()),
-      );
+      if (!news && performance.now() - toldAt < TELL_EVERY_MS) return;
+      toldAt = performance.now();
+      write(false);
     },
     /** @param through migrations that are */
     async end(through: readonly string[]): Promise<void> {
-      clearTimeout(soon);
       if (last) write(through.includes(last.migration));
       await writing;
     },

@@ -174,6 +174,8 @@ export interface Activities {
       Pick<PlanInput, 'to' | 'backfill' | 'strategy'> & {
         /** Also looks which gates of the strategy can be read: those of this cell's hosts, or `all`, with those of the whole fleet. @defaultValue none */
         readonly gates?: 'ofHosts' | 'all';
+        /** Also looks where pending plain files would write large tables in one statement. @defaultValue false */
+        readonly bulkWrites?: boolean;
       },
   ): Promise<ScanResult>;
   /** C. Waves, canaries, counts, digest; stores the plan unless mode is `check` or a finding is an error. */

@@ -8,12 +8,13 @@ import { ERROR_CODES, type ErrorCode } from '../domain/error-codes.js';
 import { FlotillaError } from '../domain/errors.js';
 import { gatesOffFindings, turnOff } from '../domain/gates-off.js';
 import { closurePin, type Finding, type PlannedMigration, type PlanSummary } from '../domain/plan.js';
+import { contractGates } from '../domain/planned-gates.js';
 import type { ResolvedStrategy } from '../domain/resolve-strategy.js';
 import type { MigrationFile } from '../engines/engine.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { acceptedSources } from './edited-sources.js';
-import { judgePhases } from './judge-phases.js';
+import { type JudgedPlan, judgePhases } from './judge-phases.js';
 import { placeWaves } from './place-waves.js';
 import { mergeFindings } from './scan-findings.js';
 import { strategyFor } from './strategy-for.js';
@@ -51,7 +52,10 @@ export const createFreezePlan =
     findings.push(...(waves?.findings ?? []));
 
     let migrations = await plannedMigrations(deps, input, files, to);
-    const phases = input.mode === 'scan' || operation ? { findings: [] } : await judgePhases(deps, phasesOf(input), migrations, 'planning');
+    const phases: JudgedPlan =
+      input.mode === 'scan' || operation
+        ? { findings: [], contracts: [] }
+        : await judgePhases(deps, phasesOf(input), migrations, 'planning');
     if (onDemand && phases.before !== undefined) {
       // Somebody waits for it: it comes to where the fleet stands
       to = phases.before;
@@ -74,7 +78,10 @@ export const createFreezePlan =
     findings.push(...gatesOffFindings(gates));
     // Of a backfill run again, the rest of its file does nothing
     if (!operation) findings.push(...sideEffects(files, migrations), ...waivers(files, migrations));
-    const judged = mergeFindings(nobodyHasIt(allowOutOfOrder(findings, strategy), counts.pending ?? 0));
+    // Whoever would write like that may be held back by now
+    const runs = ({ code, severity, migration }: Finding): boolean =>
+      code !== 'FLT_BULK_WRITE' || severity !== 'warning' || migrations.some(({ name }) => name === migration);
+    const judged = mergeFindings(nobodyHasIt(allowOutOfOrder(findings.filter(runs), strategy), counts.pending ?? 0));
     const frozen =
       (input.mode === 'freeze' || onDemand) && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
     const content = {
@@ -86,7 +93,7 @@ export const createFreezePlan =
       waves: waves?.waves ?? [],
       policy: {
         ...strategy.policy,
-        gates,
+        gates: [...gates, ...contractGates(phases.contracts)],
         ...(waves?.maxFailures === undefined ? {} : { maxFailures: waves.maxFailures }),
         // Whoever asks for one tenant means now
         ...(onDemand ? { gates: [], windows: [] } : {}),

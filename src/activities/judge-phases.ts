@@ -1,7 +1,16 @@
 import { reportsFor } from '../control/app-versions.js';
 import { type Knowing, newestWhole, standings } from '../control/phases.js';
 import { judgeAppVersions } from '../domain/app-versions.js';
-import { type FleetStanding, isContract, isOver, judgeContract, judgeFlags, lastBefore, partsBeforeOf } from '../domain/phases.js';
+import {
+  type FleetStanding,
+  isContract,
+  isOver,
+  judgeContract,
+  judgeFlags,
+  lastBefore,
+  type Phased,
+  partsBeforeOf,
+} from '../domain/phases.js';
 import type { Finding } from '../domain/plan.js';
 import type { MigrationFile } from '../engines/engine.js';
 import { unconfirmedFlags } from '../gates/ask-flags.js';
@@ -18,13 +27,8 @@ export interface ContractScope {
   readonly onlyPending: boolean;
 }
 
-/** Something that has to be so before a contract goes out, beside its time. `parts`: what comes before it in its change. */
-type ContractCheck = (
-  deps: ActivityDeps,
-  scope: ContractScope,
-  contract: MigrationFile,
-  parts: readonly MigrationFile[],
-) => Promise<readonly Finding[]>;
+/** Something that has to be so before a contract goes out, beside its time. */
+type ContractCheck = (deps: ActivityDeps, scope: ContractScope, contract: Phased) => Promise<readonly Finding[]>;
 
 const flagsAreOn: ContractCheck = async (deps, { tenants }, { name, declares }) =>
   judgeFlags(name, await unconfirmedFlags(deps.fleet.flags, declares?.flags ?? [], tenants, deps));
@@ -42,29 +46,35 @@ export interface Judged {
   readonly before?: string;
 }
 
+export interface JudgedPlan extends Judged {
+  /** Contracts that the fleet has not gone through yet. */
+  readonly contracts: readonly MigrationFile[];
+}
+
 /**
  * Why contracts among the migrations of a plan may not go out now.
- * @param when time is judged when the plan is made (a plan that another rollout overtakes is stale); what can change since, again when it starts
+ * @param when time is judged when the plan is made (a plan that another rollout overtakes is stale); what can change since, again when it starts, and
+ *   before each wave (`askContract`)
  */
 export async function judgePhases(
   deps: ActivityDeps,
   scope: Required<Knowing> & { readonly tenants?: readonly string[] },
   migrations: readonly { readonly name: string }[],
   when: 'planning' | 'starting',
-): Promise<Judged> {
+): Promise<JudgedPlan> {
   const { files } = await deps.engine.list();
   const names = new Set(migrations.map(({ name }) => name));
   const contracts = files.filter((file) => isContract(file) && names.has(file.name));
-  if (contracts.length === 0) return { findings: [] };
+  if (contracts.length === 0) return { findings: [], contracts };
   const fleetKnown = scope.whole || (await newestWhole(deps.control, scope.fleet)) !== undefined;
   const asked = new Set(contracts.flatMap(({ name }) => [name, ...partsBeforeOf(files, name)]));
   const stand = await standings(deps.control, scope, [...asked]);
   const found: Finding[] = [];
   for (const contract of contracts) {
     if (when === 'planning') found.push(...judgeTime(files, contract, stand, fleetKnown));
-    found.push(...(await checkContract(deps, { ...scope, onlyPending: true }, files, contract, stand)));
+    found.push(...(await checkContract(deps, { ...scope, onlyPending: true }, contract, stand)));
   }
-  return withWayOut(found, files);
+  return { ...withWayOut(found, files), contracts: contracts.filter(({ name }) => !isOver(stand.get(name)!)) };
 }
 
 export function judgeTime(
@@ -81,15 +91,16 @@ export function judgeTime(
 export async function checkContract(
   deps: ActivityDeps,
   scope: ContractScope,
-  files: readonly MigrationFile[],
   contract: MigrationFile,
   stand: ReadonlyMap<string, FleetStanding>,
 ): Promise<readonly Finding[]> {
-  if (isOver(stand.get(contract.name)!)) return [];
-  const names = new Set(partsBeforeOf(files, contract.name));
-  const parts = files.filter(({ name }) => names.has(name));
+  return isOver(stand.get(contract.name)!) ? [] : missing(deps, scope, contract);
+}
+
+/** What of all that a contract names does not hold now. */
+export async function missing(deps: ActivityDeps, scope: ContractScope, contract: Phased): Promise<readonly Finding[]> {
   const found: Finding[] = [];
-  for (const check of CHECKS) found.push(...(await check(deps, scope, contract, parts)));
+  for (const check of CHECKS) found.push(...(await check(deps, scope, contract)));
   return found;
 }
 

@@ -1,5 +1,6 @@
 /** Collects what is found, so that 10,000 tenants with the same trouble are one finding with a count, whichever cells they are in. */
 
+import { bulkWriteMessage } from '../domain/bulk-write.js';
 import { ERROR_CODES } from '../domain/error-codes.js';
 import type { Finding } from '../domain/plan.js';
 import type { HalfWay } from '../postgres/ledger.js';
@@ -110,11 +111,22 @@ export function createFindings(): Findings {
   };
 }
 
-/** One finding for each thing said, errors first; tenants are added up. */
+interface Merged {
+  message: string;
+  tenants?: number;
+  sample?: string[];
+  rows?: number;
+}
+
+/** One finding for each thing said, errors first; tenants are added up, of rows the most counts. */
 export function mergeFindings(findings: readonly Finding[]): readonly Finding[] {
-  const merged = new Map<string, Omit<Finding, 'tenants' | 'sample'> & { tenants?: number; sample?: string[] }>();
+  const merged = new Map<string, Omit<Finding, 'message' | 'tenants' | 'sample' | 'rows'> & Merged>();
   for (const finding of findings) {
-    const key = JSON.stringify([finding.severity, finding.code, finding.message]);
+    const key = JSON.stringify([
+      finding.severity,
+      finding.code,
+      finding.table === undefined ? finding.message : [finding.migration, finding.table],
+    ]);
     const same = merged.get(key);
     if (!same) {
       const { tenants, sample, ...rest } = finding;
@@ -123,6 +135,10 @@ export function mergeFindings(findings: readonly Finding[]): readonly Finding[] 
     }
     if (finding.tenants !== undefined) same.tenants = (same.tenants ?? 0) + finding.tenants;
     if (finding.sample && (same.sample?.length ?? 0) < SAMPLE) same.sample = [...(same.sample ?? []), ...finding.sample].slice(0, SAMPLE);
+    if (finding.rows !== undefined) same.rows = Math.max(same.rows ?? 0, finding.rows);
+    const { migration, table, tenants, rows } = same;
+    if (migration !== undefined && table !== undefined && tenants !== undefined && rows !== undefined)
+      same.message = bulkWriteMessage({ migration, table, tenants, rows });
   }
   const rank = { error: 0, warning: 1, info: 2 } as const;
   return [...merged.values()].sort((a, b) => rank[a.severity] - rank[b.severity]);

@@ -8,6 +8,7 @@ import { sharesBackends } from '../postgres/host-facts.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { eachAtOnce } from './each-at-once.js';
+import { findBulkWrites } from './find-bulk-writes.js';
 import { gatesOff } from './gates-off.js';
 import { groupBy } from './group-by.js';
 import { heartbeating } from './heartbeat.js';
@@ -20,7 +21,7 @@ import { strategyFor } from './strategy-for.js';
 /** Reads where every staged tenant of one cell stands, all hosts at once. Writes nothing to a tenant. */
 export const createScanTenants =
   (deps: ActivityDeps): Activities['scanTenants'] =>
-  async ({ fleet, planId, cell, to, backfill, strategy, gates }) => {
+  async ({ fleet, planId, cell, to, backfill, strategy, gates, bulkWrites = false }) => {
     let scanned = 0;
     let total = 0;
     return heartbeating(
@@ -81,6 +82,7 @@ export const createScanTenants =
           }),
         );
         const off = await looking;
+        const large = bulkWrites && backfill === undefined ? await findBulkWrites(deps, { files, byHost, scanned: results }) : [];
         await storeScan(deps.control, planId, results);
         // Only whoever makes waves chooses canaries
         if (gates) {
@@ -100,7 +102,7 @@ export const createScanTenants =
           tenants: staged.length,
           pending: count('pending'),
           upToDate: count('upToDate'),
-          findings: [...invalid, ...troubles, ...settler.findings()],
+          findings: [...invalid, ...troubles, ...settler.findings(), ...large],
           edited: settler.edited(),
           ...(off.length > 0 ? { gatesOff: off } : {}),
         };

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { PlannedGate } from '../domain/plan.js';
-import { Probe, probeKey } from '../gates/probe.js';
+import { type AskGate, askGate, Probe, probeKey } from '../gates/probe.js';
+import { askContract } from './ask-contract.js';
 import type { Activities, GateMemory, WatchGatesInput } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { heartbeating } from './heartbeat.js';
@@ -13,12 +14,14 @@ export const createWatchGates =
     return heartbeating(
       () => ({ step, cell: input.cell }),
       async () => {
-        const { policy } = await deps.plans.summary(input.planId);
-        const probes = probesFor(policy.gates, input);
+        const plan = await deps.plans.summary(input.planId);
+        const ask: AskGate = (gate, host) =>
+          gate.contract === undefined ? askGate(gate, host, deps) : askContract(deps, plan, gate.contract);
+        const probes = probesFor(plan.policy.gates, input);
         const told = verdicts(probes);
         for (;;) {
           const now = Date.now();
-          await Promise.all(sameHost(probes.filter(({ dueMs }) => dueMs <= now)).map((of) => lookAtAll(deps, of)));
+          await Promise.all(sameHost(probes.filter(({ dueMs }) => dueMs <= now)).map((of) => lookAtAll(ask, of)));
           const complete = probes.every((probe) => probe.isKnown());
           if (verdicts(probes) !== told || (input.fresh && complete) || deps.stopping()) return answer(probes, complete);
           const open = probes.filter(({ state }) => state.verdict !== 'pass');
@@ -61,15 +64,15 @@ function sameHost(probes: readonly Probe[]): Probe[][] {
   return [...groups.values()];
 }
 
-async function lookAtAll(deps: ActivityDeps, probes: readonly Probe[]): Promise<void> {
-  for (const probe of probes) await probe.look(deps);
+async function lookAtAll(ask: AskGate, probes: readonly Probe[]): Promise<void> {
+  for (const probe of probes) await probe.look(ask);
 }
 
-/** All that does not pass, by verdict. */
+/** All that does not pass, by verdict; of a contract also by what is missing. */
 const verdicts = (probes: readonly Probe[]): string =>
   probes
     .filter(({ state }) => state.verdict !== undefined && state.verdict !== 'pass')
-    .map(({ key, state }) => `${key}=${state.verdict}`)
+    .map(({ key, state, gate }) => `${key}=${state.verdict}${gate.contract === undefined ? '' : state.text}`)
     .join();
 
 function answer(probes: readonly Probe[], complete: boolean): Awaited<ReturnType<Activities['watchGates']>> {

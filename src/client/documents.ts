@@ -45,6 +45,8 @@ const finding = z.object({
   migration: z.string().optional(),
   tenants: count.optional(),
   sample: z.array(z.string()).optional(),
+  table: z.string().optional().describe('of FLT_BULK_WRITE: the table that is written'),
+  rows: count.optional().describe('about how many rows that table holds, where it holds most'),
 });
 
 const canary = z.object({ tenant: z.string(), host: z.string(), reason: z.string() });
@@ -92,7 +94,7 @@ export const planDocument = z.object({
     .array(
       z.object({
         name: z.string(),
-        type: z.enum(['builtin', 'sql', 'prometheus', 'http']),
+        type: z.enum(['builtin', 'sql', 'prometheus', 'http', 'contract']),
         scope: z.enum(['host', 'fleet']).describe('asked on every host of a wave, or once'),
         phases: z.array(z.enum(GATE_PHASES)),
         when: z.enum(['above', 'below']).describe('which side of a limit is bad'),

@@ -15,6 +15,7 @@ import { noTotals } from '../domain/tenant.js';
 import { QUERIES } from '../workflows/messages.js';
 import { searchAttribute } from '../workflows/search-attributes.js';
 import { askAdmin } from './admin.js';
+import { backfillsOf } from './backfills.js';
 import type { ClientContext } from './context.js';
 import { failureInside, toFlotillaError } from './errors.js';
 import { latestRun, type RolloutRun } from './find-rollout.js';
@@ -49,29 +50,39 @@ async function openStatus(context: ClientContext, run: RolloutRun): Promise<Roll
   if (progress.openWave) {
     const wave: WorkflowHandle = context.temporal.workflow.getHandle(progress.openWave.workflowId);
     // The wave may just have ended or continued as new: then the rollout's own figures do.
-    const watch = context.temporal.workflow.getHandle(workflowIds.backfill(progress.openWave.workflowId));
     const [figures, description, filled] = await Promise.all([
       queryWithin<WaveProgress>(context, wave, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined),
       wave.describe().catch(() => undefined),
-      progress.openWave.backfills
-        ? queryWithin<readonly FleetBackfill[]>(context, watch, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined)
-        : undefined,
+      progress.openWave.backfills ? backfillsNow(context, run.rolloutId, progress.openWave) : undefined,
     ]);
     live = figures;
     backfills = filled;
     if (description) descriptions.push(description);
   }
   const nowMs = Date.now();
-  if (progress.backfillOf !== undefined) backfills = await backfillAlone(context, progress.rolloutId);
+  if (progress.backfillOf !== undefined)
+    backfills = (await backfillsOf(context, run.rolloutId)) ?? (await backfillAlone(context, run.rolloutId));
   const unserved = waitingForWorkers(context, descriptions, nowMs);
   const now = withOpenWave(progress, live);
   const at = toStatus({ ...now, reasons: [...unserved, ...now.reasons] }, { source: 'workflow', url, nowMs });
   return backfills?.length ? { ...at, backfills } : at;
 }
 
-/** How far a backfill that is run alone has come, or came. */
+/** As the workflow beside a backfill that is run alone saw it last. */
 async function backfillAlone(context: ClientContext, rolloutId: string): Promise<readonly FleetBackfill[] | undefined> {
   const watch = context.temporal.workflow.getHandle(workflowIds.backfillAlone(context.fleet, rolloutId));
+  return queryWithin<readonly FleetBackfill[]>(context, watch, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined);
+}
+
+/** As they stand in the control database, or as the workflow beside the wave saw them last. */
+async function backfillsNow(
+  context: ClientContext,
+  rolloutId: string,
+  { index, workflowId }: NonNullable<RolloutProgress['openWave']>,
+): Promise<readonly FleetBackfill[] | undefined> {
+  const now = await backfillsOf(context, rolloutId, index);
+  if (now) return now;
+  const watch = context.temporal.workflow.getHandle(workflowIds.backfill(workflowId));
   return queryWithin<readonly FleetBackfill[]>(context, watch, QUERIES.progress, WAVE_WITHIN_MS).catch(() => undefined);
 }
 

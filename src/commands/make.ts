@@ -1,8 +1,17 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { dirname, extname, join, relative, resolve } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { extname, join, relative, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { EXIT } from '../client/exit-codes.js';
-import { type Flavour, isTemplate, migrationSource, TEMPLATES, tableFromName } from '../dev/scaffold/migration-templates.js';
+import {
+  type Flavour,
+  firstOf,
+  isTemplate,
+  migrationSources,
+  namesOf,
+  TEMPLATES,
+  tableFromName,
+} from '../dev/scaffold/migration-templates.js';
+import { writeNewFiles } from '../dev/scaffold/new-files.js';
 import { FlotillaError } from '../domain/errors.js';
 import { readEnvironment } from '../spec/env.js';
 import { type Globals, globalsOf } from './shared/globals.js';
@@ -43,16 +52,22 @@ async function make(given: string, flags: MakeFlags, globals: Globals): Promise<
   const project = describeProject(loaded?.baseDir ?? cwd);
   const neighbours = existsSync(directory) ? migrationFiles(directory) : [];
   const extension = extensionFor(neighbours, project.typescript);
-  const fileName = `${nextTimestamp(neighbours, new Date())}_${name}${extension}`;
-  const path = join(directory, fileName);
-  if (existsSync(path)) throw new FlotillaError('FLT_FILE_EXISTS', `${path} is there already.`, { path });
+  const stamps = nextTimestamps(neighbours, new Date());
+  const names = namesOf(flags.template, name).map((one) => `${stamps.next().value}_${one}`);
+  const sources = migrationSources(flags.template, table, names, flavourOf(extension, project.esm), extension);
+  const paths = names.map((one) => join(directory, `${one}${extension}`));
+  writeNewFiles(paths.map((path, at) => ({ path, text: sources[at] as string })));
 
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, migrationSource(flags.template, table, flavourOf(extension, project.esm)), { flag: 'wx' });
   if (globals.json) {
-    const document = { schemaVersion: 1, kind: 'make', fleet: loaded?.fleet.name ?? null, at: new Date().toISOString(), path };
+    const [path] = paths.length === 1 ? paths : [];
+    const document = { schemaVersion: 1, kind: 'make', fleet: loaded?.fleet.name ?? null, at: new Date().toISOString(), path, paths };
     process.stdout.write(`${JSON.stringify(document)}\n`);
-  } else process.stdout.write(`Wrote ${relative(cwd, path)}\nnext  flotilla plan\n`);
+  } else {
+    // What comes later is refused in the plan of what comes first
+    const first = firstOf(flags.template);
+    const to = first < names.length ? ` --to ${names[first - 1]}` : '';
+    process.stdout.write(`${paths.map((path) => `Wrote ${relative(cwd, path)}\n`).join('')}next  flotilla plan${to}\n`);
+  }
   process.exitCode = EXIT.ok;
 }
 
@@ -68,6 +83,11 @@ function flavourOf(extension: string, esm: boolean): Flavour {
   if (extension.endsWith('ts')) return 'ts';
   if (extension === '.js') return esm ? 'esm' : 'cjs';
   return extension === '.mjs' ? 'esm' : 'cjs';
+}
+
+/** Stamps of files that are made together, each after the one before. */
+function* nextTimestamps(neighbours: readonly string[], now: Date): Generator<string, never> {
+  for (let stamp = nextTimestamp(neighbours, now); ; stamp = nextTimestamp([`${stamp}_`], now)) yield stamp;
 }
 
 /** UTC, and always after the newest file: two files made in one second, or by a colleague in another time zone, keep their order. */

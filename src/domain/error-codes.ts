@@ -545,7 +545,7 @@ export const ERROR_CODES = {
     'no',
     'fails',
     4,
-    'A migration that exports flotilla would write any number of rows of a large table (over 10,000 by estimate) in one statement. It was not sent.',
+    'A migration would write any number of rows of a large table (over 10,000 by estimate) in one statement. Of a file that exports flotilla it was not sent; of a plain one the plan warns.',
     'Write the rows in chunks, with a backfill; or say in the file why one statement is right: flotilla = { waive: { FLT_BULK_WRITE: "…" } }. A rollback with --force sends it all the same.',
   ),
   FLT_IN_TRANSACTION: row(

@@ -38,6 +38,8 @@ export interface GateLimits {
 export type Sample =
   | { readonly kind: 'value'; readonly value: number }
   | { readonly kind: 'pass' | 'fail'; readonly text?: string }
+  /** Beyond the first limit of something that has none in numbers. */
+  | { readonly kind: 'wait'; readonly text: string }
   | { readonly kind: 'inconclusive' | 'error'; readonly text: string };
 
 export interface GateState {
@@ -62,6 +64,14 @@ export const CALM_AFTER = 3;
 
 export const newGate = (nowMs: number): GateState => ({ sinceMs: nowMs, failures: 0, silences: 0, throttled: 0, calm: 0 });
 
+/**
+ * What is left of a gate that was not looked at for a while. A failure is forgotten: the rollout has halted for it, and goes on. So is the time
+ * that it held before it passed, when that is long ago: nobody knows of a trouble in between.
+ */
+export function lookAgain(gate: GateState, { settleMs }: GateLimits, nowMs: number): GateState | undefined {
+  return gate.verdict === 'fail' || (gate.verdict === 'pass' && nowMs - gate.sinceMs >= settleMs) ? undefined : gate;
+}
+
 export function judgeSample(gate: GateState, sample: Sample, limits: GateLimits, nowMs: number): GateState {
   switch (sample.kind) {
     case 'inconclusive':
@@ -72,6 +82,8 @@ export function judgeSample(gate: GateState, sample: Sample, limits: GateLimits,
     }
     case 'fail':
       return beyondAbort({ ...gate, silences: 0 }, sample.text ?? 'it says no', limits, nowMs);
+    case 'wait':
+      return beyondThrottle({ ...gate, silences: 0, failures: 0 }, sample.text, limits, nowMs);
     case 'pass':
       return within({ ...gate, silences: 0 }, limits, nowMs);
     case 'value': {

@@ -4,6 +4,7 @@ import type { GateSpec } from '../spec/gates.js';
 import type { Freeze } from './asks.js';
 import type { GateLimits, GatePhase } from './gates.js';
 import type { HostCheck } from './host-checks.js';
+import type { Phased } from './phases.js';
 import type { Totals } from './tenant.js';
 import type { SameErrorThreshold } from './wave/same-error.js';
 import type { Ramp } from './wave/speed.js';
@@ -72,7 +73,7 @@ export interface GateOff {
 /** A condition that the rollout must meet. Addresses and headers are references or plain addresses: the worker resolves them. */
 export interface PlannedGate {
   readonly name: string;
-  readonly type: GateSpec['type'];
+  readonly type: GateSpec['type'] | 'contract';
   /** `host`: asked on every host of the wave; `fleet`: asked once. */
   readonly scope: 'host' | 'fleet';
   readonly phases: readonly GatePhase[];
@@ -85,6 +86,8 @@ export interface PlannedGate {
   readonly url?: string;
   readonly field?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The contract that has to be let out, with what it names. */
+  readonly contract?: Phased;
   readonly off: readonly Omit<GateOff, 'gate'>[];
 }
 
@@ -114,6 +117,9 @@ export interface Finding {
   readonly tenants?: number;
   /** First few tenants concerned. */
   readonly sample?: readonly string[];
+  /** Of FLT_BULK_WRITE: the table that is written, and about how many rows it holds where it holds most. */
+  readonly table?: string;
+  readonly rows?: number;
 }
 
 export interface PlanTotals {

@@ -1,9 +1,13 @@
-/** The gates of a strategy as the plan pins them: Flotilla's own host checks, as changed or turned off, then those written by hand. */
+/**
+ * Gates as the plan pins them: of a strategy, which are Flotilla's own host checks, as changed or turned off, and those written by hand; and of
+ * contracts.
+ */
 
 import ms from 'ms';
 import type { GateSpec } from '../spec/gates.js';
 import { GATE_PHASES, type GateLimits } from './gates.js';
 import { HOST_CHECK_TABLE, HOST_CHECKS, type HostCheck } from './host-checks.js';
+import type { Phased } from './phases.js';
 import type { PlannedGate } from './plan.js';
 
 const time = (text: string | undefined, fallback: number): number => (text === undefined ? fallback : ms(text as ms.StringValue));
@@ -28,6 +32,16 @@ export function planGates(specs: readonly GateSpec[]): PlannedGate[] {
       return [{ ...base, ...where, ...(spec.field === undefined ? {} : { field: spec.field }) }];
     }),
   ];
+}
+
+/** What contracts name has to hold before each wave: between two of them a flag may be switched back, and old code be deployed again. */
+export function contractGates(contracts: readonly Phased[]): PlannedGate[] {
+  return contracts.flatMap(({ name, declares: { flags, appVersion } = {} }): PlannedGate[] => {
+    if (flags === undefined && appVersion === undefined) return [];
+    const declares = { ...(flags === undefined ? {} : { flags }), ...(appVersion === undefined ? {} : { appVersion }) };
+    // No gate of a config has a ":" in its name
+    return [{ name: `contract:${name}`, type: 'contract', scope: 'fleet', contract: { name, declares }, ...common({ phase: ['pre'] }) }];
+  });
 }
 
 function builtin(check: HostCheck, spec: GateSpec | undefined): PlannedGate {

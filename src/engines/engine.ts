@@ -2,6 +2,7 @@
 
 import type { Client } from 'pg';
 import type { FlotillaMigration } from '../migration/declaration.js';
+import type { Name } from '../postgres/statement.js';
 
 /** One migration file as this worker has it, loaded once per process. */
 export interface MigrationFile {
@@ -56,6 +57,9 @@ export interface MigrationEngine {
   /** All migrations, oldest first, and what is wrong with files that could not be loaded. Cached; a file changed on disk since it was
    *  loaded is reported as a problem until the worker restarts. */
   list(): Promise<{ readonly files: readonly MigrationFile[]; readonly problems: readonly FileProblem[] }>;
+  /** Tables that `up` may write any number of rows of in one statement, as far as the file's source shows; without a schema, the tenant's. The
+   *  source is read, never run; one that cannot be read shows none. Cached. */
+  bulkWrites(file: MigrationFile): Promise<readonly Name[]>;
   /** Runs `up` or `down` on the pinned connection, inside whatever transaction the caller has opened. Answers what was sent.
    *  @throws FLT_MIGRATION_FAILED and the SQLSTATE-mapped codes */
   run(file: MigrationFile, direction: 'up' | 'down', on: RunOnTenant): Promise<Ran>;

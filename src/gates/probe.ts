@@ -1,6 +1,6 @@
 /** One gate of one host, or of the whole fleet: where its samples come from and what they have come to mean. */
 
-import { type GateState, judgeSample, newGate, type Sample } from '../domain/gates.js';
+import { type GateState, judgeSample, lookAgain, newGate, type Sample } from '../domain/gates.js';
 import type { PlannedGate } from '../domain/plan.js';
 import type { GateReading } from '../domain/rollout/contract.js';
 import type { Hosts } from '../postgres/contract.js';
@@ -15,6 +15,9 @@ export interface GateAsking {
   /** @defaultValue 10000 */
   readonly answerWithinMs?: number;
 }
+
+/** undefined: the host does not answer. */
+export type AskGate = (gate: PlannedGate, host: string | undefined) => Promise<Sample | undefined>;
 
 /** `lockWaits on pg-eu-1`, `errorRate` */
 export const probeKey = (gate: string, host: string | undefined): string => (host === undefined ? gate : `${gate} on ${host}`);
@@ -38,8 +41,8 @@ export class Probe {
 
   /**
    * @param known what an earlier watcher has left
-   * @param fresh it is looked at at once, and a failure is forgotten: the rollout has halted for it, and goes on. Otherwise an earlier watcher
-   *   has told of everything: one of which it left nothing passes, and one without a verdict could not be reached
+   * @param fresh it is looked at at once, for the first time or for the first time in a while. Otherwise an earlier watcher has told of
+   *   everything: one of which it left nothing passes, and one without a verdict could not be reached
    */
   constructor(
     readonly gate: PlannedGate,
@@ -49,7 +52,7 @@ export class Probe {
   ) {
     this.key = probeKey(gate.name, host);
     const nowMs = Date.now();
-    const left = known.state?.verdict === 'fail' && fresh ? undefined : known.state;
+    const left = known.state !== undefined && fresh ? lookAgain(known.state, gate.limits, nowMs) : known.state;
     this.state = left ?? { ...newGate(nowMs), ...(fresh ? {} : { verdict: 'pass' }) };
     this.baseline = known.baseline;
     this.unreachable = !fresh && this.state.verdict === undefined;
@@ -62,8 +65,8 @@ export class Probe {
     return (Math.floor(nowMs / intervalMs) + 1) * intervalMs;
   }
 
-  async look(asking: GateAsking): Promise<void> {
-    const sample = await askGate(this.gate, this.host, asking);
+  async look(ask: AskGate): Promise<void> {
+    const sample = await ask(this.gate, this.host);
     const nowMs = Date.now();
     this.unreachable = sample === undefined;
     if (sample) this.state = judgeSample(this.state, this.#sinceFirst(sample), this.gate.limits, nowMs);

@@ -5,6 +5,7 @@ import { type Attempt, ownSchemas } from './attempt.js';
 import type { TenantSession } from './contract.js';
 import { BETWEEN, wouldEscape } from './escaped.js';
 import type { Hints } from './hints.js';
+import { BULK_ROWS, bulkWritesIn, ESTIMATE } from './large-tables.js';
 import { ident, literal } from './quote.js';
 import { type Name, statementsOf } from './statement.js';
 import { coveredByShared } from './walls.js';
@@ -46,27 +47,22 @@ export async function refuseForeignSequences(attempt: Attempt, { client }: Tenan
   if (rows.length) throw wouldEscape(attempt, rows.map(({ name }) => name).join(BETWEEN));
 }
 
-const MAY_WRITE = /\b(insert|update|delete|merge)\b/i;
-
-/** Rows of a table, as Postgres estimates them, that one statement may still write. */
-const BULK_ROWS = 10_000;
-
 /**
- * A file that exports `flotilla` writes a large table in chunks, or says why not. Plain files are left alone: one that went through before goes
- * through here. What hides in a function or a DO block is not seen, and a table that nobody has counted yet is small.
+ * A file that exports `flotilla` writes a large table in chunks, or says why not. Plain files are left alone (the plan warns of them): one that
+ * went through before goes through here. What hides in a function or a DO block is not seen, and a table that nobody has counted yet is small.
  * @throws FLT_BULK_WRITE
  */
 export async function refuseBulkWrites(attempt: Attempt, { client }: TenantSession, sql: string): Promise<void> {
   const { input, inHand } = attempt;
   const goesBackByForce = input.direction === 'down' && input.force;
   const { declares } = attempt.files.get(inHand)!;
-  if (declares === undefined || declares.waive?.FLT_BULK_WRITE !== undefined || goesBackByForce || !MAY_WRITE.test(sql)) return;
-  const names = (await statementsOf(sql))?.flatMap(({ kind, bulk }) => (kind === 'read' ? [] : bulk)) ?? [];
+  if (declares === undefined || declares.waive?.FLT_BULK_WRITE !== undefined || goesBackByForce) return;
+  const names = await bulkWritesIn(sql);
   if (names.length === 0) return;
   const { rows } = await client.query<{ table: string; rows: string }>(
     `select relname as table, n::bigint as rows
      from (values ${names.map((it) => `(to_regclass(${literal(asText(it))}))`).join(', ')}) t (id) join pg_class c on c.oid = t.id,
-     lateral (select greatest(c.reltuples, (select sum(greatest(p.reltuples, 0)) from pg_partition_tree(t.id) join pg_class p on p.oid = relid where isleaf)) n) e
+     lateral (select ${ESTIMATE} n) e
      where n > ${BULK_ROWS} order by n desc limit 1`,
   );
   const [found] = rows;

@@ -1,5 +1,6 @@
 /** What each admin verb takes and answers. The client sends these through `adminWorkflow`; `answerAdmin` answers them. Pages hold at most 1,000 rows. */
 
+import type { FleetBackfill } from '../domain/backfill/fleet-progress.js';
 import type { ChangeStanding, Step } from '../domain/change-standing.js';
 import type { Phase } from '../domain/phases.js';
 import type { Finding, PlanSummary, PlanTotals } from '../domain/plan.js';
@@ -120,6 +121,9 @@ export interface AdminArgs {
   reportAppVersion: { readonly app: string; readonly version: string; readonly tenant?: string };
   /** Oldest first; with `tenant`, also where that one stands. At most 50 in a page. */
   phases: PageArgs & { readonly tenant?: string };
+  /** Of one wave of a rollout. */
+  /** Without a wave: of all. */
+  backfills: { readonly rolloutId: string; readonly wave?: number };
 }
 
 /** What a rollback takes back: all that the rollout moved, or less. */
@@ -183,6 +187,7 @@ export interface AdminAnswers {
   migrate: MigrateAnswer;
   reportAppVersion: Record<string, never>;
   phases: { readonly changes: readonly ChangeRecord[]; readonly next?: string };
+  backfills: { readonly backfills: readonly FleetBackfill[] };
 }
 
 /** A change without downtime: migrations that are tied by `after`, and where the active tenants of the fleet stand with them. */

@@ -169,6 +169,7 @@ export const ADMIN_VERBS = [
   'migrate',
   'reportAppVersion',
   'phases',
+  'backfills',
 ] as const;
 export type AdminVerb = (typeof ADMIN_VERBS)[number];
 export interface AdminInput extends Ask {

@@ -57,7 +57,7 @@ async function planFor(input: PlanInput, cells: readonly string[], startedAtMs: 
     cells.map(async (cell) => {
       const activities = planningActivities(taskQueue, cell);
       const discovered = await activities.discoverTenants({ fleet, planId, cell, mode, actor, ...(tenants ? { tenants } : {}) });
-      return { discovered, scanned: await activities.scanTenants({ fleet, planId, cell }) };
+      return { discovered, scanned: await activities.scanTenants({ fleet, planId, cell, bulkWrites: true }) };
     }),
   );
   // Once the tenant is found it is enough that nobody else claims to be it; what is wrong elsewhere is no matter here

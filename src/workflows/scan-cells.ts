@@ -15,7 +15,7 @@ export interface Scanned {
   readonly gatesOff: readonly GateOff[];
 }
 
-/** Which gates can be read is looked at when a rollout may follow; those of the whole fleet are asked once. */
+/** Which gates can be read, and what large tables are written, is looked at when a rollout may follow; gates of the whole fleet are asked once. */
 export async function scanCells(input: ScanCellsInput, cells: readonly string[]): Promise<Scanned> {
   const found = await Promise.all(
     cells.map(async (cell): Promise<Scanned> => {
@@ -33,7 +33,7 @@ export async function scanCells(input: ScanCellsInput, cells: readonly string[])
         ...(input.to ? { to: input.to } : {}),
         ...(input.backfill ? { backfill: input.backfill } : {}),
         ...(input.strategy ? { strategy: input.strategy } : {}),
-        ...(input.mode === 'scan' ? {} : { gates: cell === cells[0] ? 'all' : 'ofHosts' }),
+        ...(input.mode === 'scan' ? {} : { gates: cell === cells[0] ? 'all' : 'ofHosts', bulkWrites: true }),
       });
       return {
         findings: [...discovered.findings, ...scanned.findings],

@@ -92,8 +92,8 @@ async function expectDone(scene: Scene, kind: Kind, rows = ROWS): Promise<void> 
 }
 
 const READ = /^set transaction isolation level repeatable read/;
-const OPENING = /^begin.*flotilla\.skip_dual_write_back/s;
-const CLOSING = /insert into .*flotilla_step.*'cursor'.*commit;$/s;
+/** All of a chunk: what it writes, the cursor, COMMIT. */
+const WHOLE = /flotilla\.skip_dual_write_back.*insert into .*flotilla_step.*'cursor'.*commit;$/s;
 const END = /delete from [^;]*flotilla_step.*commit; select pg_advisory_unlock/s;
 
 interface Point {
@@ -101,7 +101,8 @@ interface Point {
   readonly pattern: RegExp;
   /** Of the attempt. */
   readonly nth: number;
-  readonly when: 'before' | 'during' | 'after';
+  /** `at`: the server is held up there, by a lock that somebody else has. */
+  readonly when: 'before' | 'during' | 'after' | { readonly at: (shape: KeyShape, done: number) => string };
   /** Rows that commit in this attempt. */
   readonly commits: number | 'perhaps';
 }
@@ -112,26 +113,45 @@ const point = (title: string, pattern: RegExp, nth: number, when: Point['when'],
   when,
   commits,
 });
+const aRow: Point['when'] = {
+  at: (shape, done) => `select from acme.items order by ${KEYS[shape].key} offset ${done + CHUNK / 2} limit 1 for update`,
+};
+const theCursor: Point['when'] = { at: () => 'lock table acme.flotilla_step in share mode' };
+const theLedger: Point['when'] = { at: () => 'lock table acme.flotilla_ledger in access exclusive mode' };
+
 /** In this order in one tenant: each attempt begins where the one before was struck. */
-const POINTS: readonly Point[] = [
+const pointsOf = (kind: Kind): readonly Point[] => [
   point('before it reads', READ, 1, 'before', 0),
-  point('before BEGIN and the rows', OPENING, 1, 'before', 0),
-  point('between the rows and the cursor', OPENING, 1, 'after', 0),
-  point('before the cursor and COMMIT', CLOSING, 1, 'before', 0),
-  point('when COMMIT was sent and its answer is lost', CLOSING, 1, 'after', CHUNK),
-  point('while COMMIT is on its way', CLOSING, 1, 'during', 'perhaps'),
-  point('when it reads ahead', READ, 2, 'before', 0),
-  point('when it has read ahead, behind a chunk', READ, 3, 'after', CHUNK),
-  point('with the second chunk open', OPENING, 2, 'after', CHUNK),
+  point('before BEGIN and the rows', WHOLE, 1, 'before', 0),
+  point('half-way through the rows', WHOLE, 1, aRow, 0),
+  point('between the rows and the cursor', WHOLE, 1, theCursor, 0),
+  point('between the cursor and COMMIT', WHOLE, 1, theLedger, 0),
+  point('when COMMIT was sent and its answer is lost', WHOLE, 1, 'after', CHUNK),
+  point('while it is on its way', WHOLE, 1, 'during', 'perhaps'),
+  ...(kind.startsWith('transform')
+    ? [
+        point('when it reads ahead', READ, 2, 'before', 0),
+        point('when it has read ahead, and the chunk behind that is on its way', READ, 2, 'after', 'perhaps'),
+      ]
+    : []),
+  point('with the second chunk open', WHOLE, 2, theCursor, CHUNK),
   point('before history and ledger', END, 1, 'before', 'perhaps'),
 ];
 const THE_END = point('when history and ledger are there, and the answer is lost', END, 1, 'after', 0);
 
 /** Makes an attempt, and strikes it at the point. */
-async function strikeAt(scene: Scene, worker: RunnerProcess, victim: Victim, { pattern, nth, when }: Point, more: Partial<AttemptInput>) {
+async function strikeAt(
+  scene: Scene,
+  worker: RunnerProcess,
+  victim: Victim,
+  { pattern, nth, when }: Point,
+  more: Partial<AttemptInput>,
+  hold = '',
+) {
   let seen = 0;
   let at = -1;
   let pid = 0;
+  let struck: Promise<void> | undefined;
   const strike = async () => {
     if (victim === 'worker') await worker.kill();
     if (victim === 'backend') await query(scene.db.url, 'select pg_terminate_backend($1)', [pid]);
@@ -140,6 +160,11 @@ async function strikeAt(scene: Scene, worker: RunnerProcess, victim: Victim, { p
   scene.wire.decide = async (sent) => {
     if (!pattern.test(sent.sql) || ++seen !== nth) return 'pass';
     ({ n: at, pid } = sent);
+    if (hold) {
+      await scene.client.query(`begin; ${hold}`);
+      struck = scene.waiting().then(strike);
+      return 'pass';
+    }
     if (when === 'after') return victim === 'backend' ? 'pass' : 'cutAfter';
     if (when === 'before') await strike();
     else setImmediate(() => void strike());
@@ -151,8 +176,10 @@ async function strikeAt(scene: Scene, worker: RunnerProcess, victim: Victim, { p
   };
   const result = await worker.attempt('up', { takeOver: true, ...more }).catch(() => undefined);
   scene.wire.decide = () => 'pass';
+  await struck;
   expect(at).toBeGreaterThan(0);
   await until(async () => (await scene.sql('select from pg_stat_activity where pid = $1', [pid])).length === 0, 'the session to end');
+  if (hold) await scene.client.query('rollback');
   return result;
 }
 
@@ -167,9 +194,10 @@ it.each(everywhere)(
     const scene = await withItems(kind, shape);
     let worker = await scene.process();
     let before = 0;
-    for (const [index, it] of [...POINTS, THE_END].entries()) {
+    for (const [index, it] of [...pointsOf(kind), THE_END].entries()) {
       if (victim === 'worker' && index > 0) worker = await scene.process();
-      const result = await strikeAt(scene, worker, victim, it, { fenceFirst: index > 0 });
+      const hold = typeof it.when === 'object' ? it.when.at(shape, before) : '';
+      const result = await strikeAt(scene, worker, victim, it, { fenceFirst: index > 0 }, hold);
       // A lost answer to the last message is looked up at once, and the migration ends within the attempt
       if (it.pattern === END && result?.outcome === 'applied') break;
       if (it === THE_END) break;
@@ -199,7 +227,7 @@ it('[F45] [B-gap] one that was presumed dead commits no chunk any more once anot
   let wake = () => {};
   const asleep = new Promise<void>((resolve) => {
     scene.wire.decide = async ({ sql }): Promise<Fault> => {
-      if (!CLOSING.test(sql) || ++chunks !== 3) return 'pass';
+      if (!WHOLE.test(sql) || ++chunks !== 3) return 'pass';
       resolve();
       await new Promise<void>((go) => {
         wake = go;
@@ -220,7 +248,7 @@ it.each(['set', 'set into another table', 'transform into another table'] as con
   '[F46] [B-gap] %s: rows that come, go, or change their key behind the cursor while it is down are caught up with',
   async (kind) => {
     const scene = await withItems(kind);
-    await strikeAt(scene, await scene.process(), 'worker', point('', OPENING, 4, 'after', 30), {});
+    await strikeAt(scene, await scene.process(), 'worker', point('', WHOLE, 3, 'after', 30), {});
     expect(await standing(scene, kind)).toEqual({ done: 30, writes: 30 });
     await scene.sql(
       'insert into acme.items (id) values (-101), (-102); update acme.items set id = -103 where id = 45; delete from acme.items where id in (-15, 40)',

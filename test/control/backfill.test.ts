@@ -1,7 +1,10 @@
 /** Backfills as part of a rollout: steered, killed, and watched, on real tenants. */
 
-import { expect, it } from 'vitest';
+import { Client, Connection } from '@temporalio/client';
+import { expect, it, onTestFinished } from 'vitest';
+import { workflowIds } from '../../src/domain/ids.js';
 import { filledIn, fillingFleet, ROWS, stopHalfWay } from '../support/filling-fleet.js';
+import { until } from '../support/fleet.js';
 import { ask } from '../support/steered-fleet.js';
 
 it('[B6] a backfill is paused at the edge of a chunk, resumed, cut off by a dead worker, and comes to the same end', async () => {
@@ -29,6 +32,34 @@ it('[B6] a backfill is paused at the edge of a chunk, resumed, cut off by a dead
     ]);
   const rows = await fleet.control(`select distinct done, visited::int, written::int from flotilla.backfill`);
   expect(rows).toEqual([{ done: true, visited: ROWS, written: ROWS }]);
+});
+
+it('[B6] status knows from the first rows on how far a backfill is, also when nobody watches the wave', async () => {
+  const fleet = await fillingFleet(`canary: false, waves: [{ name: 'all' }], maxConcurrency: 1`);
+  await fleet.client.start();
+  const { openWave } = await fleet.until((at) => at.openWave?.backfills, 'the wave');
+  const connection = await Connection.connect({ address: fleet.temporalAddress });
+  onTestFinished(() => connection.close());
+  const temporal = new Client({ connection });
+  await until(
+    async () =>
+      temporal.workflow
+        .getHandle(workflowIds.backfill(openWave!.workflowId))
+        .terminate('pressed in the UI')
+        .then(
+          () => true,
+          () => false,
+        ),
+    'the workflow beside the wave',
+  );
+  const { stood, release } = await stopHalfWay(fleet, 0);
+  const at = await fleet.until(({ backfills }) => (backfills?.[0]?.visited ?? 0) > 0, 'the first rows');
+  expect(at).toMatchObject({
+    backfills: [{ migration: '20260102000000_doubled', tenants: 1, done: 0, total: ROWS, exact: true }],
+  });
+  expect(at.backfills![0]!.visited).toBeLessThanOrEqual(stood);
+  await release();
+  expect(await fleet.ended()).toMatchObject({ state: 'succeeded', totals: { applied: 3 } });
 });
 
 it('[B8] a rollout that is rolled back takes half-done backfills with it, and the columns they filled', async () => {

@@ -2,10 +2,12 @@
 
 import { expect, it } from 'vitest';
 import { DOCUMENTS } from '../../src/client/documents.js';
+import type { RolloutStatus } from '../../src/client/rollout-status.js';
+import { migrationSources, namesOf } from '../../src/dev/scaffold/migration-templates.js';
 import type { PlanSummary } from '../../src/domain/plan.js';
 import { exampleOf } from '../support/example-of.js';
 import { createNotes } from '../support/migration-sources.js';
-import { type SteeredFleet, steeredFleet } from '../support/steered-fleet.js';
+import { ask, type SteeredFleet, steeredFleet, strategy } from '../support/steered-fleet.js';
 
 const EXPAND = '20260102000000_add_text';
 const CONTRACT = '20260104000000_drop_body';
@@ -131,6 +133,55 @@ it('[Z-gap] a contract waits for its bake time, its flags and the application, i
   await fleet.control(`insert into public.flags values ('new-text')`);
   await rollOut(fleet, { planId: plan.planId });
   expect(await phases()).toMatchObject([{ state: 'done', next: [] }]);
+});
+
+it('[Z-gap] asks for flags and versions before each wave: one that was switched back holds the next wave until it is on again', async () => {
+  const fleet = await steeredFleet({
+    hosts,
+    migrations: all(`flags: ['new-text'], appVersion: '2.10.0'`),
+    config: `${strategy(`canary: false, bakeTime: '1h', waves: [{ name: 'one', size: 1 }, { name: 'two' }]`)}
+      flags: { sql: 'select name from public.flags' },`,
+  });
+  await fleet.control(`create table public.flags as select 'new-text' as name`);
+  await fleet.client.reportAppVersion('2.10.0', { app: 'web' });
+  await rollOut(fleet, { to: EXPAND, strategy: 'fast' });
+  const plan = await fleet.client.plan();
+  expect(plan.policy.gates.at(-1)).toMatchObject({ name: `contract:${CONTRACT}`, phases: ['pre'] });
+  await fleet.client.start({ planId: plan.planId });
+  await fleet.until(({ state }) => state === 'baking', 'the bake between the waves');
+
+  await fleet.control('delete from public.flags');
+  await fleet.client.skip({ ...ask('no need to wait'), bake: true });
+  const waits = (what: string) => (at: RolloutStatus) => at.reasons.some(({ kind, text }) => kind === 'gate' && text.includes(what));
+  const waiting = await fleet.until(waits('"new-text" (off)'), 'the flag holds the wave');
+  expect(waiting.reasons).toMatchObject([{ clears: 'itself', text: expect.stringMatching(/; the wave waits$/) }]);
+  expect(waiting.totals).toMatchObject({ applied: 1, pending: 1 });
+  await fleet.client.reportAppVersion('2.9.0', { app: 'web' });
+  await fleet.control(`insert into public.flags values ('new-text')`);
+  expect((await fleet.until(waits('web runs 2.9.0'), 'the old code does')).totals).toMatchObject({ applied: 1, pending: 1 });
+  await fleet.control(`update flotilla.app_version set at = at - interval '16 minutes' where version = '2.9.0'`);
+  await fleet.until(({ totals }) => totals.applied === 2, 'it goes on by itself');
+  await fleet.client.skip({ ...ask('no need to wait'), bake: true });
+  expect((await fleet.ended()).state).toBe('succeeded');
+});
+
+it('[Z5] takes the files of --template zero-downtime as they are: the first three in a plan, the contract in a later one', async () => {
+  const names = ['20260101000000_notes', ...namesOf('zero-downtime', 'it').map((name, at) => `2026020100000${at}_${name}`)];
+  const sources = migrationSources('zero-downtime', 'people', names.slice(1), 'cjs', '.js');
+  const people = `exports.up = (knex) => knex.schema.createTable('people', (t) => { t.increments('id'); t.text('name'); });
+    exports.down = (knex) => knex.schema.dropTable('people');`;
+  const fleet = await steeredFleet({
+    hosts,
+    migrations: Object.fromEntries(names.map((name, at) => [`${name}.js`, at === 0 ? people : sources[at - 1]!])),
+  });
+  const plan = await fleet.client.plan({ to: names[3]! });
+  expect(errors(plan)).toEqual([]);
+  expect(plan.migrations.map(({ name }) => name)).toEqual(names.slice(0, 4));
+  expect(errors(await fleet.client.plan())).toEqual(['FLT_CONTRACT_TOO_SOON']);
+  await rollOut(fleet, { planId: plan.planId });
+  await fleet.control(`update flotilla.rollout set finished_at = finished_at - interval '7 days'`);
+  await rollOut(fleet);
+  expect(await fleet.client.phases()).toMatchObject([{ name: names[1], state: 'done' }]);
 });
 
 it('[Z5] tells of every mistake in how files are tied together, with the file, and plans nothing', async () => {

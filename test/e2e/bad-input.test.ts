@@ -128,6 +128,46 @@ it('plans a migration without down, says that it cannot be rolled back, what it 
   expect(await fleet.rows('h1', `select 1 from pg_class where relname = 'notes' and relkind = 'r'`)).toHaveLength(6);
 });
 
+it('warns of a plain file that writes a large table in one statement, in how many tenants and how large, and goes ahead', async () => {
+  const migration = '20260102000000_totals';
+  const write = `exports.up = async (knex) => { await knex('orders').where('n', 0).update({ n: 1 }); };\nexports.down = async () => {};`;
+  const fleet = await setup({
+    hosts: { h1: { schemas: ['t01', 't02', 't03'] }, h2: { schemas: ['t04'] } },
+    seed: 'create table orders (id int, n int not null default 0)',
+    migrations: { '20260101000000_notes.js': createNotes, [`${migration}.js`]: write },
+  });
+  const fill = (host: string, schema: string, rows: number) =>
+    fleet.rows(host, `set search_path to ${schema}; insert into orders select generate_series(1, ${rows}); analyze orders`);
+  await fill('h1', 't01', 12_000);
+  await fill('h1', 't02', 9_000);
+  await fill('h2', 't04', 30_000);
+  await fleet.worker();
+  const about = { severity: 'warning', code: 'FLT_BULK_WRITE', migration, table: 'orders' };
+  const plan = await fleet.cli(['plan', '--json']);
+  expect(plan, plan.stdout).toMatchObject({ code: 0, json: { frozen: true } });
+  expect(plan.json.findings).toMatchObject([{ ...about, tenants: 2, rows: 30_000, remedy: expect.stringContaining('waive') }]);
+  expect([...plan.json.findings[0].sample].sort()).toEqual(['t01', 't04']);
+  const { stdout } = await fleet.cli(['plan']);
+  expect(stdout).toContain(`FLT_BULK_WRITE  ${migration}, 2 tenants`);
+  expect(stdout.replace(/\s+/g, ' ')).toContain(
+    `${migration} writes to "orders" in one statement: some 30000 rows in the largest of 2 tenants. do: Write the rows in chunks`,
+  );
+  expect((await fleet.cli(['plan', '--to', '20260101000000_notes', '--json'])).json.findings).toEqual([]);
+  expect((await fleet.cli(['plan', '--tenant', 't02', '--json'])).json.findings).toEqual([]);
+  await fleet.cli(['pin', 't04', '--reason', 'demo day']);
+  expect((await fleet.cli(['plan', '--tenant', 't04', '--json'])).json.findings, 'nobody would run it').toMatchObject([
+    { code: 'FLT_PINNED' },
+  ]);
+  await fleet.cli(['unpin', 't04']);
+
+  const one = await fleet.cli(['migrate', 't04', '--json']);
+  expect(one).toMatchObject({ code: 0, json: { outcome: 'applied', findings: [{ ...about, tenants: 1, rows: 30_000 }] } });
+  const rest = await fleet.cli(['start', '--wait', '--yes', '--json']);
+  expect(rest).toMatchObject({ code: 0, json: { findings: [{ ...about, tenants: 1, rows: 12_000, sample: ['t01'] }] } });
+  expect(await fleet.rows('h1', 'select 1 from t01.orders where n = 1')).toHaveLength(12_000);
+  expect((await fleet.cli(['plan', '--json'])).json.findings).toEqual([]);
+});
+
 it('refuses a plan when an applied file was edited: one finding for the fleet, exit 3', async () => {
   const fleet = await setup();
   const worker = await fleet.worker();

@@ -56,10 +56,57 @@ it('makes migrations in the flavour of their neighbours, in order', async () => 
   expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
   const files = readdirSync(join(dir, 'migrations')).sort();
   expect(files.map((file) => file.replace(/^\d{14}_/, ''))).toEqual(['create_orders.js', 'add_status_to_orders.js']);
-  expect(JSON.parse(one.stdout).path).toBe(join(dir, 'migrations', files[0]!));
+  const path = join(dir, 'migrations', files[0]!);
+  expect(JSON.parse(one.stdout)).toMatchObject({ path, paths: [path] });
   expect(readFileSync(join(dir, 'migrations', files[1]!), 'utf8')).toMatch(
     /^\/\/.*[\s\S]*exports\.up = async \(knex\) => {\n {2}await knex\.schema\.alterTable\('orders'/,
   );
+});
+
+it.each([
+  ['.ts', {}],
+  ['.js', { type: 'module' }],
+  ['.js', {}],
+])('makes the files of a change in phases in one go, in order, as %s in a package %j', async (extension, pkg) => {
+  const { dir, flotilla } = setup({
+    'package.json': JSON.stringify({ name: 'shop', ...pkg }),
+    ...(extension === '.ts' ? { 'tsconfig.json': '{}' } : {}),
+  });
+  await flotilla('init');
+  const made = await flotilla('make', 'users_full_name', '--template', 'zero-downtime', '--table', 'users', '--json');
+  const { path, paths } = JSON.parse(made.stdout) as { path?: string; paths: string[] };
+  const files = readdirSync(join(dir, 'migrations')).sort();
+  expect(path).toBeUndefined();
+  expect(paths).toEqual(files.map((file) => join(dir, 'migrations', file)));
+  const ends = ['expanded', 'filled', 'constrained', 'contracted'].map((part) => `users_full_name_${part}${extension}`);
+  expect(files.map((file) => file.slice(15))).toEqual(ends);
+  expect(new Set(files.map((file) => file.slice(0, 14))).size).toBe(4);
+  const [expanded, , constrained, contracted] = files.map((file) => file.slice(0, -extension.length));
+  const text = readFileSync(paths[3]!, 'utf8');
+  expect(text).toContain(`'./${expanded}.js'`);
+  expect(text).toContain(`after: ['${constrained}']`);
+
+  const again = await flotilla('make', 'more', '--template', 'zero-downtime', '--table', 'users');
+  const later = readdirSync(join(dir, 'migrations')).sort();
+  expect(later.slice(0, 4)).toEqual(files);
+  const more = later.slice(4).map((file) => `migrations/${file}`);
+  const upTo = more[2]!.slice('migrations/'.length, -extension.length);
+  expect(again.stdout).toBe([...more.map((file) => `Wrote ${file}`), `next  flotilla plan --to ${upTo}`].join('\n'));
+  expect(contracted! < upTo).toBe(true);
+});
+
+it('makes none of several files when one of them is there', async () => {
+  const { dir, flotilla } = setup();
+  await flotilla('init');
+  // A name without a stamp behind all others: the next stamp is the present second, or one of the next
+  const migrations = join(dir, 'migrations');
+  const now = Date.now();
+  const stamps = Array.from({ length: 60 }, (_, s) => new Date(now + s * 1_000).toISOString().replace(/[-:T]/g, '').slice(0, 14));
+  const mine = [...stamps.map((stamp) => `${stamp}_it_contracted.mjs`), 'zz.mjs'];
+  for (const name of mine) writeFileSync(join(migrations, name), '');
+  const refused = await flotilla('make', 'it', '--template', 'zero-downtime', '--json');
+  expect([refused.exitCode, JSON.parse(refused.stdout).error.code]).toEqual([3, 'FLT_FILE_EXISTS']);
+  expect(readdirSync(migrations).sort()).toEqual(mine);
 });
 
 it.each([

@@ -97,8 +97,8 @@ function relay(client: Socket, wire: Wire, sent: Sent[], open: Set<Socket>, to: 
   const server = tcp(Number(to.port), to.hostname);
   let pid = 0;
   let applicationName = '';
-  let asked: Sent | undefined;
-  let fault: Fault = 'pass';
+  /** Not answered yet, in the order in which the server answers them. */
+  const asked: { readonly message: Sent; readonly fault: Fault }[] = [];
   let hung = false;
   const cut = () => {
     client.destroy();
@@ -124,16 +124,18 @@ function relay(client: Socket, wire: Wire, sent: Sent[], open: Set<Socket>, to: 
         const own = Buffer.from(raw);
         if (type === '') applicationName = /application_name\0([^\0]*)\0/.exec(body.toString('latin1'))?.[1] ?? '';
         if (type === 'P') parsed = textAt(body, body.indexOf(0) + 1);
+        let fault: Fault = 'pass';
         // An extended query ends with Sync: that is when it asks for its answer
         if (type === 'Q' || (type === 'S' && parsed !== '')) {
-          asked = { n: sent.length + 1, sql: type === 'Q' ? textAt(body) : parsed, pid, applicationName };
+          const message = { n: sent.length + 1, sql: type === 'Q' ? textAt(body) : parsed, pid, applicationName };
           parsed = '';
-          sent.push(asked);
-          fault = await wire.decide(asked);
+          sent.push(message);
+          fault = await wire.decide(message);
           if (fault === 'cutBefore') return cut();
+          asked.push({ message, fault });
         }
         if (server.writable) server.write(own);
-        if (fault === 'cutDuring' && (type === 'Q' || type === 'S')) setImmediate(cut);
+        if (fault === 'cutDuring') setImmediate(cut);
       });
     }
   });
@@ -144,9 +146,8 @@ function relay(client: Socket, wire: Wire, sent: Sent[], open: Set<Socket>, to: 
     for (const { type, body, raw } of fromServer.take(chunk)) {
       const own = Buffer.from(raw);
       if (type === 'K') pid = body.readInt32BE(0);
-      const answered = type === 'Z' && asked !== undefined ? asked : undefined;
-      const held = asked !== undefined ? fault : 'pass';
-      if (answered) asked = undefined;
+      const held = asked[0]?.fault ?? 'pass';
+      const answered = type === 'Z' ? asked.shift()?.message : undefined;
       back = back.then(async () => {
         if (answered) await wire.onAnswered(answered);
         if (answered && held === 'cutAfter') return cut();

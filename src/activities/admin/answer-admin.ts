@@ -2,6 +2,7 @@ import { FlotillaError } from '../../domain/errors.js';
 import type { TendVerb } from '../../domain/tend.js';
 import type { AdminAnswers, AdminArgs } from '../../workflows/admin-messages.js';
 import type { AdminVerb, Ask } from '../../workflows/messages.js';
+import { createReadBackfills } from '../backfill-progress.js';
 import { buildOf } from '../build.js';
 import type { Activities } from '../contract.js';
 import type { ActivityDeps } from '../deps.js';
@@ -50,6 +51,7 @@ const ANSWERERS: Answerers = {
   unpin: unpinTenants,
   reportAppVersion,
   phases: readPhases,
+  backfills: async (deps, _, of) => ({ backfills: await createReadBackfills(deps)(of) }),
 };
 
 /** Answers one verb that is no message to an open rollout. Reads are safe to repeat; signals carry the request id, which makes them so. */

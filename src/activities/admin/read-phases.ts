@@ -59,7 +59,7 @@ async function obstacles(
   stand: ReadonlyMap<string, FleetStanding>,
 ): Promise<readonly Finding[]> {
   const scope = { fleet, onlyPending: false, ...(planId === undefined ? {} : { planId }) };
-  const found = [...judgeTime(files, contract, stand, planId !== undefined), ...(await checkContract(deps, scope, files, contract, stand))];
+  const found = [...judgeTime(files, contract, stand, planId !== undefined), ...(await checkContract(deps, scope, contract, stand))];
   return withWayOut(found, files).findings;
 }
 

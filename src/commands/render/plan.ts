@@ -2,6 +2,7 @@
 
 import { describeOff } from '../../domain/gates-off.js';
 import { HOST_CHECK_TABLE } from '../../domain/host-checks.js';
+import type { Phased } from '../../domain/phases.js';
 import type { Finding, PlannedGate, PlannedMigration, PlanSummary } from '../../domain/plan.js';
 import { clip, duration, number, plural, wrap } from './format.js';
 import type { Style } from './style.js';
@@ -129,7 +130,19 @@ function limit({ limits, check }: PlannedGate, value: number | undefined): strin
 }
 
 const remark = (gate: PlannedGate): string =>
-  [gate.off.length > 0 ? `off ${describeOff(gate)}` : '', gate.dryRun ? 'dry run: acts on nothing' : ''].filter(Boolean).join('; ');
+  [
+    gate.contract ? `before each wave: ${wanted(gate.contract)}` : '',
+    gate.off.length > 0 ? `off ${describeOff(gate)}` : '',
+    gate.dryRun ? 'dry run: acts on nothing' : '',
+  ]
+    .filter(Boolean)
+    .join('; ');
+
+const wanted = ({ declares: { flags = [], appVersion } = {} }: Phased): string =>
+  [
+    ...(flags.length > 0 ? [`${flags.length === 1 ? 'flag' : 'flags'} ${flags.join(', ')}`] : []),
+    ...(appVersion === undefined ? [] : [`version ${appVersion}`]),
+  ].join(', ');
 
 export function renderFindings(findings: readonly Finding[], { width, colors }: Style): string {
   const order = { error: 0, warning: 1, info: 2 } as const;

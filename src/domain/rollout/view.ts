@@ -2,7 +2,7 @@
 
 import { noTotals } from '../tenant.js';
 import type { RolloutBook } from './book.js';
-import type { FailureGroup, Reason, RolloutProgress, WaveProgress } from './contract.js';
+import type { FailureGroup, GateReading, Reason, RolloutProgress, WaveProgress } from './contract.js';
 import { describeReading } from './gate-board.js';
 import type { WaveRecord } from './record.js';
 
@@ -52,7 +52,7 @@ export function reasonsOf(book: RolloutBook): Reason[] {
   }
   if (!halt)
     for (const reading of book.gates.slowing())
-      itself('gate', `${describeReading(reading)}; ${reading.verdict === 'hold' ? 'nothing is started' : 'it goes slower'} there`, {
+      itself('gate', `${describeReading(reading)}; ${effectOf(book, reading)}`, {
         sinceMs: reading.sinceMs,
         ...(reading.host === undefined ? {} : { host: reading.host }),
       });
@@ -66,6 +66,12 @@ export function reasonsOf(book: RolloutBook): Reason[] {
   }
   if (book.state() === 'draining') itself('drain', 'tenants in hand finish; no other is started');
   return [...reasons.filter((it) => it.clears === 'person'), ...reasons.filter((it) => it.clears === 'itself')];
+}
+
+/** What follows from a gate that does not pass. */
+function effectOf(book: RolloutBook, { verdict }: GateReading): string {
+  if (book.gates.phase === 'pre') return 'the wave waits';
+  return `${verdict === 'hold' ? 'nothing is started' : 'it goes slower'} there`;
 }
 
 export function progressOf(book: RolloutBook): RolloutProgress {

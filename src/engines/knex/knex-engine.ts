@@ -1,10 +1,13 @@
 /** Plain Knex migration files on a handle that is bound to one tenant's session. */
 
+import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { Knex } from 'knex';
 import { FlotillaError, ourError } from '../../domain/errors.js';
 import { classify } from '../../postgres/sqlstate.js';
-import type { MigrationEngine, RunOnTenant } from '../engine.js';
+import type { MigrationEngine, MigrationFile, RunOnTenant } from '../engine.js';
+import { bulkWritesOf } from './bulk-writes.js';
+import { checksum } from './checksum.js';
 import { createLoader, type LoaderOptions } from './loader.js';
 import { type PinnedHooks, pinnedKnex } from './pinned-client.js';
 
@@ -19,7 +22,25 @@ export interface KnexEngineOptions extends LoaderOptions {
 
 export function createKnexEngine(options: KnexEngineOptions): MigrationEngine {
   const loader = createLoader(options);
+  const written = new Map<string, ReturnType<MigrationEngine['bulkWrites']>>();
+
+  /** Of the file as it was loaded: what stands there now may be another. */
+  async function readWrites({ path, checksum: loaded }: MigrationFile): ReturnType<MigrationEngine['bulkWrites']> {
+    const source = await readFile(path, 'utf8').catch(() => '');
+    if (checksum(source) !== loaded) return [];
+    return bulkWritesOf({ path, source, ...(options.wrapIdentifier ? { wrapIdentifier: options.wrapIdentifier } : {}) });
+  }
+
   return {
+    bulkWrites(file) {
+      const key = `${file.checksum} ${file.path}`;
+      const before = written.get(key);
+      if (before) return before;
+      const found = readWrites(file);
+      written.set(key, found);
+      return found;
+    },
+
     async list() {
       const { migrations, problems } = await loader.load();
       return { files: [...migrations.values()].map((it) => it.file), problems };

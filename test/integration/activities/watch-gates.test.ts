@@ -5,9 +5,10 @@ import type { Activities, GateMemory, WatchGatesInput } from '../../../src/activ
 import type { ActivityDeps } from '../../../src/activities/deps.js';
 import { createWatchGates } from '../../../src/activities/watch-gates.js';
 import type { PlannedGate } from '../../../src/domain/plan.js';
-import { planGates } from '../../../src/domain/planned-gates.js';
+import { contractGates, planGates } from '../../../src/domain/planned-gates.js';
 import type { Hosts } from '../../../src/postgres/contract.js';
 import { createHosts } from '../../../src/postgres/hosts.js';
+import type { FlagFunction } from '../../../src/spec/flags.js';
 import type { GateSpec } from '../../../src/spec/gates.js';
 import { createDatabase, query, type TestDatabase } from '../../support/postgres.js';
 import { startWeb, type Web } from '../../support/web.js';
@@ -34,8 +35,9 @@ afterEach(async () => {
 const nothing: GateMemory = { states: {}, baselines: {} };
 
 /** One run of the activity, as a cell's watcher does it. */
-function watch(gates: readonly PlannedGate[], more: Partial<WatchGatesInput> = {}) {
+function watch(gates: readonly PlannedGate[], more: Partial<WatchGatesInput> = {}, flags?: FlagFunction) {
   const deps = {
+    fleet: { flags },
     plans: { summary: async () => ({ policy: { gates } }) },
     hosts,
     resolve: async (reference: string) => reference,
@@ -172,6 +174,46 @@ it('asks only the gates of the phase, on the hosts that it was given, and none t
   expect((await watch(gates, { phase: 'bake', hosts: ['dead'], fleetWide: false }).answer).readings).toMatchObject({ passing: 0 });
   expect(web.asked).toEqual([]);
   expect((await watch(gates, { phase: 'bake', hosts: ['dead'] }).answer).readings).toMatchObject({ passing: 1 });
+});
+
+it('waits for the flags that a contract names, tells anew when it waits for others, and passes once all are on', async () => {
+  const on = new Set<string>();
+  let asked = 0;
+  const ask = async (flag: string) => {
+    asked++;
+    return on.has(flag);
+  };
+  const [planned] = contractGates([{ name: 'drop_body', declares: { phase: 'contract', flags: ['a', 'b'] } }]);
+  const gates = [{ ...planned!, intervalMs: 50 }];
+  const first = await watch(gates, { phase: 'pre' }, ask).answer;
+  const why = (off: string) => `drop_body needs flags that are not confirmed: ${off}`;
+  expect(first.readings).toMatchObject({
+    complete: true,
+    readings: [{ gate: 'contract:drop_body', verdict: 'throttle', text: why('"a" (off), "b" (off)') }],
+  });
+  const holding = await watch(gates, { phase: 'pre', fresh: false, memory: first.memory }, ask).answer;
+  expect(holding.readings.readings).toMatchObject([{ verdict: 'hold' }]);
+  on.add('a');
+  const second = await watch(gates, { phase: 'pre', fresh: false, memory: holding.memory }, ask).answer;
+  expect(second.readings.readings).toMatchObject([{ verdict: 'hold', text: why('"b" (off)') }]);
+  on.add('b');
+  let last = second;
+  while (last.readings.passing === 0) last = await watch(gates, { phase: 'pre', fresh: false, memory: last.memory }, ask).answer;
+  expect(last.readings).toEqual({ readings: [], complete: true, passing: 1 });
+
+  const before = asked;
+  expect((await watch(gates, { phase: 'during' }, ask).answer).readings.passing).toBe(0);
+  expect((await watch(gates, { phase: 'pre', fleetWide: false }, ask).answer).readings.passing).toBe(0);
+  expect(asked).toBe(before);
+});
+
+it('fails a contract that waits for longer than gates may hold', async () => {
+  const [planned] = contractGates([{ name: 'drop_body', declares: { phase: 'contract', flags: ['a'] } }]);
+  const gates = [{ ...planned!, intervalMs: 20, limits: { ...planned!.limits, holdLimitMs: 100 } }];
+  let at = await watch(gates, { phase: 'pre' }, async () => false).answer;
+  while (at.readings.readings[0]?.verdict !== 'fail')
+    at = await watch(gates, { phase: 'pre', fresh: false, memory: at.memory }, async () => false).answer;
+  expect(at.readings.readings[0]?.text).toContain('"a" (off), now and again for');
 });
 
 it('ends at once when it is cancelled, and hands over when its worker stops', async () => {

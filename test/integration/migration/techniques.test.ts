@@ -3,8 +3,15 @@
 import { readFileSync } from 'node:fs';
 import type { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { migrationSource, TEMPLATES, type TemplateName } from '../../../src/dev/scaffold/migration-templates.js';
+import {
+  migrationSource,
+  migrationSources,
+  namesOf,
+  type SingleTemplateName,
+  TEMPLATES,
+} from '../../../src/dev/scaffold/migration-templates.js';
 import type { TemplateText } from '../../../src/dev/scaffold/templates/template.js';
+import { changesOf, PHASES } from '../../../src/domain/phases.js';
 import { readFingerprint } from '../../../src/postgres/fingerprint.js';
 import { createDatabase, createFixture, query, type RunnerFixture, type TestDatabase } from '../../support/postgres.js';
 
@@ -21,7 +28,7 @@ const TENANT = `
   insert into orders values (1, 101, 1, now() - interval '2 years'), (2, 102, 2, now() - interval '1 day');`;
 
 /** What a file from the template is about. */
-const ABOUT: Readonly<Record<Exclude<TemplateName, 'backfill'>, string>> = {
+const ABOUT: Readonly<Record<Exclude<SingleTemplateName, 'backfill'>, string>> = {
   plain: 'orders',
   'create-table': 'folders',
   'add-columns': 'orders',
@@ -175,6 +182,43 @@ describe('a file from a template', () => {
       expect(await it.state()).toEqual(wanted);
     }
     expect(deaths).toBeGreaterThan(0);
+  });
+});
+
+describe('the files of --template zero-downtime', () => {
+  it.each([
+    ['ts', '.ts'],
+    ['ts', '.mts'],
+    ['esm', '.mjs'],
+    ['cjs', '.cjs'],
+  ] as const)(
+    '[Z5] are one change in four phases, that goes up, comes back exactly, and goes up again: %s as %s',
+    async (flavour, extension) => {
+      const names = namesOf('zero-downtime', 'users_full_name').map((name, at) => `2026010100000${at}_${name}`);
+      const sources = migrationSources('zero-downtime', 'users', names, flavour, extension);
+      const it = await setup(Object.fromEntries(names.map((name, at) => [`${name}${extension}`, sources[at]!])));
+      const { files, problems } = await it.fixture.engine.list();
+      expect(problems).toEqual([]);
+      expect(changesOf(files).map(({ migrations }) => migrations.map(({ name, declares }) => [name, declares?.phase]))).toEqual([
+        names.map((name, at) => [name, PHASES[at]]),
+      ]);
+      await roundTrip(it);
+      expect(await it.sql('select full_name from users order by id')).toEqual(['Ada', 'Bob', 'Cy'].map((full_name) => ({ full_name })));
+    },
+  );
+
+  it('[Z1] [Z3] keep old and new code going up to the contract', async () => {
+    const names = namesOf('zero-downtime', 'users_full_name').map((name, at) => `2026010100000${at}_${name}`);
+    const sources = migrationSources('zero-downtime', 'users', names, 'ts', '.ts');
+    const it = await setup(Object.fromEntries(names.map((name, at) => [`${name}.ts`, sources[at]!])));
+    const before = (await it.fixture.migrations()).slice(0, TEMPLATES['zero-downtime'].first);
+    expect(await it.fixture.attempt(it.tenant, 'up', { migrations: before })).toMatchObject({ outcome: 'applied' });
+    await it.sql(`update users set name = 'Ada L.' where id = '${ADA}'`);
+    await it.sql(`update users set full_name = 'Bob M.' where id = '${BOB}'`);
+    expect(await it.sql('select name, full_name from users order by id')).toEqual(
+      ['Ada L.', 'Bob M.', 'Cy'].map((name) => ({ name, full_name: name })),
+    );
+    expect(await it.up('r-2')).toMatchObject({ outcome: 'applied', runs: [{ name: names[3] }] });
   });
 });
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { createFindings, mergeFindings } from '../../../src/activities/scan-findings.js';
+import { bulkWriteFinding } from '../../../src/domain/bulk-write.js';
 
 it('makes one finding of the same trouble in ten thousand tenants, with a count and the first few', () => {
   const findings = createFindings();
@@ -24,6 +25,20 @@ it('adds up what several cells have found, errors first', () => {
     ['error', 'FLT_IDENTITY_MISMATCH', 1, ['b']],
     ['warning', 'FLT_RESTORED', 1, ['d']],
     ['info', 'FLT_HISTORY_RENAMED', 2, ['a', 'c']],
+  ]);
+});
+
+it('says of a table that cells find large how many tenants hold how much at most, for each migration and table', () => {
+  const of = (tenants: number, rows: number, sample: readonly string[], more = {}) =>
+    bulkWriteFinding({ migration: '01_a', table: 'orders', tenants, rows, ...more }, sample);
+  const merged = mergeFindings([of(2, 120_000, ['a', 'b']), of(1, 90_000, ['c']), of(1, 11_000, ['c'], { table: 'items' })]);
+  expect(merged).toMatchObject([
+    { severity: 'warning', code: 'FLT_BULK_WRITE', migration: '01_a', table: 'orders', tenants: 3, rows: 120_000, sample: ['a', 'b', 'c'] },
+    { table: 'items', tenants: 1, rows: 11_000 },
+  ]);
+  expect(merged.map(({ message }) => message)).toEqual([
+    '01_a writes to "orders" in one statement: some 120000 rows in the largest of 3 tenants.',
+    '01_a writes to "items" in one statement: some 11000 rows in 1 tenant.',
   ]);
 });
 

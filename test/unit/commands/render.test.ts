@@ -8,6 +8,7 @@ import { drawBar, renderExplain, renderRollout } from '../../../src/commands/ren
 import { plain } from '../../../src/commands/render/style.js';
 import { renderAdopted, renderBaseline, renderEjected, renderRefresh, renderRepair } from '../../../src/commands/render/truth.js';
 import { renderValidate } from '../../../src/commands/render/validate.js';
+import { contractGates } from '../../../src/domain/planned-gates.js';
 import { limitsOf } from '../../../src/domain/rollback-preview.js';
 import {
   START,
@@ -428,6 +429,14 @@ it('shows the gates of a plan with their limits, and where one is off and why', 
     status     -                 -                  off everywhere: it answers 503"
   `);
   expect(renderPlan({ ...plan, policy: { ...plan.policy, gates: gates.slice(0, 1) } }, plain(100))).not.toContain('off');
+});
+
+it('shows what a contract asks for before each wave', () => {
+  const gates = contractGates([{ name: '20260104000000_drop_body', declares: { flags: ['new-text', 'b'], appVersion: '2.10.0' } }]);
+  const plan = samplePlan({ findings: [] });
+  expect(renderPlan({ ...plan, policy: { ...plan.policy, gates } }, plain(120))).toContain(
+    'contract:20260104000000_drop_body  -       -      before each wave: flags new-text, b, version 2.10.0',
+  );
 });
 
 it('shows checks that failed, each with the tenants that do not pass it', () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createJiti } from 'jiti';
@@ -6,7 +6,15 @@ import { describe, expect, it } from 'vitest';
 import { nextTimestamp } from '../../../src/commands/make.js';
 import { fleetConfigSource } from '../../../src/dev/scaffold/fleet-config.js';
 import { findKnexfile, readKnexfile } from '../../../src/dev/scaffold/knexfile.js';
-import { migrationSource, TEMPLATES, type TemplateName, tableFromName } from '../../../src/dev/scaffold/migration-templates.js';
+import {
+  migrationSource,
+  migrationSources,
+  namesOf,
+  TEMPLATES,
+  type TemplateName,
+  tableFromName,
+} from '../../../src/dev/scaffold/migration-templates.js';
+import { writeNewFiles } from '../../../src/dev/scaffold/new-files.js';
 import { describeProject, toFleetName } from '../../../src/dev/scaffold/project.js';
 import { FlotillaError } from '../../../src/domain/errors.js';
 import { readDeclaration } from '../../../src/migration/declaration.js';
@@ -126,13 +134,17 @@ describe('a new migration', () => {
 
   it.each(names)('from template %s loads in each flavour, with a way back or the reason why there is none', async (name) => {
     const dir = folder({ 'package.json': '{"type":"module"}' });
+    const names = namesOf(name, 'm');
     for (const [flavour, extension] of [
-      ['ts', 'ts'],
-      ['esm', 'mjs'],
-      ['cjs', 'cjs'],
+      ['ts', '.ts'],
+      ['esm', '.mjs'],
+      ['cjs', '.cjs'],
     ] as const)
-      writeFileSync(join(dir, `m.${extension}`), migrationSource(name, 'orders', flavour));
-    for (const file of readdirSync(dir).filter((entry) => entry.startsWith('m.'))) {
+      for (const [at, source] of migrationSources(name, 'orders', names, flavour, extension).entries())
+        writeFileSync(join(dir, `${names[at]}${extension}`), source);
+    const files = readdirSync(dir).filter((entry) => entry.startsWith('m'));
+    expect(files).toHaveLength(3 * names.length);
+    for (const file of files) {
       const jiti = createJiti(import.meta.url, { fsCache: false, alias: selfAlias() });
       const module = await jiti.import<Record<string, unknown>>(join(dir, file));
       const { irreversible } = readDeclaration(module.flotilla) ?? {};
@@ -149,6 +161,14 @@ describe('a new migration', () => {
     const made = [...source.matchAll(/name: '(\w+)'/g)].map(([, name]) => name!);
     expect(made).toHaveLength(2);
     expect(new Set(made.map((name) => name.slice(0, 63))).size).toBe(2);
+  });
+
+  it('of several files is written whole or not at all', async () => {
+    const dir = folder({ 'b.ts': 'mine' });
+    const files = ['sub/a.ts', 'b.ts', 'c.ts'].map((name) => ({ path: join(dir, name), text: name }));
+    expect(await codeOf(() => writeNewFiles(files))).toBe('FLT_FILE_EXISTS');
+    expect(readdirSync(dir).sort()).toEqual(['b.ts', 'sub']);
+    expect([readdirSync(join(dir, 'sub')), readFileSync(join(dir, 'b.ts'), 'utf8')]).toEqual([[], 'mine']);
   });
 
   it('is about the table that its name says', () => {

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CALM_AFTER, type GateLimits, type GateState, HOLD_AFTER, judgeSample, newGate, type Sample } from '../../../src/domain/gates.js';
+import {
+  CALM_AFTER,
+  type GateLimits,
+  type GateState,
+  HOLD_AFTER,
+  judgeSample,
+  lookAgain,
+  newGate,
+  type Sample,
+} from '../../../src/domain/gates.js';
 
 const SECOND = 1_000;
 const limits: GateLimits = {
@@ -85,6 +94,27 @@ describe('judgeSample', () => {
     const no: Sample = { kind: 'fail', text: 'HTTP 500' };
     expect(verdicts([no, no, no])).toEqual(['throttle', 'throttle', 'fail']);
     expect(verdicts([{ kind: 'pass' }])).toEqual(['pass']);
+  });
+
+  it('waits for what is missing as long as it may hold, and no longer, and passes once it is there', () => {
+    const wait: Sample = { kind: 'wait', text: 'the flag is off' };
+    const waiting = Array.from({ length: 62 }, () => wait);
+    expect(verdicts(waiting.slice(0, 61)).at(-1)).toBe('hold');
+    expect(verdicts(waiting).at(-1)).toBe('fail');
+    expect(verdicts([...waiting.slice(0, 61), { kind: 'pass' }, { kind: 'pass' }, { kind: 'pass' }]).at(-1)).toBe('pass');
+  });
+
+  it('forgets, when it is looked at again, a failure and what it held long before, and nothing that it knows of', () => {
+    const judged = (samples: readonly Sample[]) =>
+      samples.reduce((gate, sample, second) => judgeSample(gate, sample, limits, second * SECOND), newGate(0));
+    const failed = judged([value(101), value(101), value(101)]);
+    const holding = judged([value(11), value(11), value(11)]);
+    const calm = judged([...[11, 11, 11, 1, 1, 1].map(value)]);
+    expect([failed.verdict, holding.verdict, calm.verdict]).toEqual(['fail', 'hold', 'pass']);
+    expect(lookAgain(failed, limits, 3 * SECOND)).toBeUndefined();
+    expect(lookAgain(holding, limits, 3_600 * SECOND)).toBe(holding);
+    expect(lookAgain(calm, limits, calm.sinceMs + limits.settleMs - 1)).toBe(calm);
+    expect(lookAgain(calm, limits, calm.sinceMs + limits.settleMs)).toBeUndefined();
   });
 
   it('says since when its verdict stands', () => {

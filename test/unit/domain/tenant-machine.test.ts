@@ -99,12 +99,12 @@ class Lonely {
   state(): TenantState {
     const totals: Totals = this.book.view(this.nowMs);
     const there = TENANT_STATES.filter((state) => totals[state] !== 0);
-    expect(there, JSON.stringify(totals)).toHaveLength(1);
-    expect(totals[there[0]!]).toBe(1);
+    // Asked too often for `expect`
+    if (there.length !== 1 || totals[there[0]!] !== 1) throw new Error(`expected one tenant in one state, got ${JSON.stringify(totals)}`);
     return there[0]!;
   }
 
-  do(event: (typeof EVENTS)[number]): void {
+  do(event: Event): void {
     const host = this.book.hosts[0]!;
     switch (event) {
       case 'load':
@@ -211,8 +211,39 @@ const EVENTS = [
   'handed back',
 ] as const;
 
+type Event = (typeof EVENTS)[number];
+
+/** Every move of one tenant, from where it begins. */
+function follow(direction: 'up' | 'down', first: TenantState, windows: boolean, events: readonly Event[]): TenantState {
+  const it = new Lonely(direction, first, windows);
+  let before = it.state();
+  for (const event of events) {
+    it.do(event);
+    const after = it.state();
+    if (!canTenantMove(before, after)) throw new Error(`${direction}: ${before} to ${after} by "${event}" is not in the table`);
+    before = after;
+  }
+  return before;
+}
+
+it.each<[TenantState, 'up' | 'down', readonly Event[]]>([
+  ['blocked', 'up', ['load', 'silent']],
+  ['running', 'up', ['load', 'dispatch']],
+  ['deferred', 'up', ['load', 'dispatch', 'locked']],
+  ['applied', 'up', ['load', 'dispatch', 'done']],
+  ['upToDate', 'up', ['load', 'dispatch', 'nothing to do']],
+  ['failed', 'up', ['load', 'dispatch', 'fails']],
+  ['parked', 'up', ['load', 'dispatch', 'fails', 'park']],
+  ['skipped', 'up', ['load', 'skip']],
+  ['gone', 'up', ['load', 'dispatch', 'deleted']],
+  ['rollingBack', 'down', ['load', 'dispatch']],
+  ['rolledBack', 'down', ['load', 'dispatch', 'done']],
+  ['rollbackFailed', 'down', ['load', 'dispatch', 'fails']],
+])('a wave brings a tenant to "%s", %s, as the table says', (state, direction, events) => {
+  expect(follow(direction, direction === 'up' ? 'pending' : 'applied', false, events)).toBe(state);
+});
+
 it('a wave moves a tenant only as the table says, up or down, whatever happens in whatever order', () => {
-  const reached = new Set<string>();
   fc.assert(
     fc.property(
       fc.constantFrom<readonly ['up' | 'down', TenantState]>(
@@ -222,35 +253,16 @@ it('a wave moves a tenant only as the table says, up or down, whatever happens i
         ['down', 'rollbackFailed'],
       ),
       fc.boolean(),
-      fc.array(fc.oneof({ weight: 2, arbitrary: fc.constantFrom('load', 'dispatch', 'later', 'park') }, fc.constantFrom(...EVENTS)), {
-        maxLength: 25,
-      }),
-      ([direction, first], windows, events) => {
-        const it = new Lonely(direction, first, windows);
-        let before = it.state();
-        for (const event of events) {
-          it.do(event as (typeof EVENTS)[number]);
-          const after = it.state();
-          expect(canTenantMove(before, after), `${direction}: ${before} to ${after} by "${event}"`).toBe(true);
-          reached.add(after);
-          before = after;
-        }
-      },
+      // Long ones: a tenant that nobody has loaded goes nowhere
+      fc.array(
+        fc.oneof({ weight: 2, arbitrary: fc.constantFrom<Event>('load', 'dispatch', 'later', 'park') }, fc.constantFrom(...EVENTS)),
+        {
+          maxLength: 25,
+          size: 'max',
+        },
+      ),
+      ([direction, first], windows, events) => void follow(direction, first, windows, events),
     ),
     { numRuns: 3_000 },
   );
-  for (const state of [
-    'blocked',
-    'running',
-    'deferred',
-    'applied',
-    'failed',
-    'parked',
-    'rolledBack',
-    'rollbackFailed',
-    'skipped',
-    'gone',
-    'upToDate',
-  ])
-    expect(reached, state).toContain(state);
 });

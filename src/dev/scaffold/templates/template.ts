@@ -5,12 +5,16 @@ export interface TemplateText {
   readonly intro?: string;
   /** Functions that it takes from `flotilla/migration`. */
   readonly imports?: readonly string[];
+  /** What it takes from another file of its template, which has that name (without extension). */
+  readonly takes?: { readonly name: string; readonly from: string };
   /** Runs outside a transaction. */
   readonly outside?: true;
   /** The object that the file exports as `flotilla`, as source. */
   readonly declares?: string;
   /** Constants that `up` and `down` share. */
   readonly shared?: string;
+  /** One that later files of its template take, too. */
+  readonly offers?: { readonly name: string; readonly value: string };
   /** Body of `up`, indented by two spaces. */
   readonly up: string;
   /** Body of `down`, its exact inverse; left out where `declares` says why there is none. */
@@ -22,6 +26,17 @@ export interface Template {
   readonly summary: string;
   /** @param table a plain name: letters, digits, underscores */
   readonly text: (table: string) => TemplateText;
+}
+
+/** Several files that are one change. */
+export interface TemplateInParts {
+  readonly summary: string;
+  /** What the files' names end in, oldest first. */
+  readonly parts: readonly string[];
+  /** How many of them the first rollout may carry. */
+  readonly first: number;
+  /** @param names of the files, without extension: as many as parts */
+  readonly texts: (table: string, names: readonly string[]) => readonly TemplateText[];
 }
 
 /** Postgres cuts off what is longer, and then two names may be one. */
