@@ -1,6 +1,6 @@
 /** Data in motion: docs/migrations/backfill.md and dual-write.md. */
 
-import type { Template } from './template.js';
+import type { Template, TemplateText } from './template.js';
 
 export const backfill: Template = {
   summary: 'a column filled in chunks, while the application goes on',
@@ -19,19 +19,24 @@ export const backfill: Template = {
   }),
 };
 
+/** "full_name", kept equal by `sync`. */
+export const columnBeside = (table: string): Required<Pick<TemplateText, 'up' | 'down'>> => ({
+  up: `  await knex.schema.alterTable('${table}', (table) => {
+    table.text('full_name');
+  });
+  await sync.create(knex);`,
+  down: `  await sync.drop(knex);
+  await knex.schema.alterTable('${table}', (table) => {
+    table.dropColumn('full_name');
+  });`,
+});
+
 export const dualWrite: Template = {
   summary: 'a new column beside an old one, kept equal by a trigger',
   text: (table) => ({
     intro: 'Fill the rows from before in a later migration (--template backfill), and drop both in the one that takes the old column away.',
     imports: ['dualWrite'],
     shared: `const sync = dualWrite({ table: '${table}', from: 'name', to: 'full_name' });`,
-    up: `  await knex.schema.alterTable('${table}', (table) => {
-    table.text('full_name');
-  });
-  await sync.create(knex);`,
-    down: `  await sync.drop(knex);
-  await knex.schema.alterTable('${table}', (table) => {
-    table.dropColumn('full_name');
-  });`,
+    ...columnBeside(table),
   }),
 };

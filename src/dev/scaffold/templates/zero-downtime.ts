@@ -1,5 +1,6 @@
 /** A change in phases, of four files: docs/migrations/zero-downtime.md. */
 
+import { columnBeside } from './data.js';
 import type { TemplateInParts, TemplateText } from './template.js';
 
 export const zeroDowntime: TemplateInParts = {
@@ -20,14 +21,7 @@ Old and new code go on: whoever writes one of them writes both.`,
   imports: ['dualWrite'],
   offers: { name: 'sync', value: `dualWrite({ table: '${table}', from: 'name', to: 'full_name' })` },
   declares: "{ phase: 'expand', validate: [sync.inPlace] }",
-  up: `  await knex.schema.alterTable('${table}', (table) => {
-    table.text('full_name');
-  });
-  await sync.create(knex);`,
-  down: `  await sync.drop(knex);
-  await knex.schema.alterTable('${table}', (table) => {
-    table.dropColumn('full_name');
-  });`,
+  ...columnBeside(table),
 });
 
 const fill = (table: string, expanded: string): TemplateText => ({
