@@ -3,29 +3,50 @@
 import { doBlock, dollarQuoted } from '../quote.js';
 import { CHUNK_SETTINGS, takeChunkLocks } from './guards.js';
 
-/** SQL: rows written by the open chunk. */
-export const WRITTEN = `current_setting('flotilla.written')::bigint`;
+const COUNTS = `current_setting('flotilla.counts')::bigint[]`;
 
-/** Answers of `chunkSql`. */
+/** SQL: rows written by the open chunk. */
+export const WRITTEN = `(select sum(n)::bigint from unnest(${COUNTS}) n)`;
+
+/** Answer of `chunkSql`. */
 export interface ChunkRow {
   /** Rows that each statement has written, as JSON. */
   readonly counts: readonly number[];
   readonly xid: string;
 }
 
+export interface Writes {
+  /** Statements of ours that are long, for the values they bring are in them: plpgsql would read and copy them several times over. */
+  readonly long: readonly string[];
+  /** Statements that come behind them. */
+  readonly short: readonly string[];
+}
+
 /**
- * Behind BEGIN. Answers a `ChunkRow`.
+ * Behind BEGIN. Answers a `ChunkRow`, behind whatever else it answers.
  * @param first plpgsql before everything else
  */
-export function chunkSql(writes: readonly string[], first = ''): string {
-  const each = writes.map(
-    (sql) => `execute ${dollarQuoted(sql)}; get diagnostics n = row_count; counts := counts || n; total := total + n;`,
+export function chunkSql({ long, short }: Writes, first = ''): string {
+  const begin = `${first} ${takeChunkLocks}`;
+  const counted = long.map(
+    (sql) =>
+      `with flotilla_written as (${sql} returning 1) select set_config('flotilla.counts', (${COUNTS} || count(*))::text, true) from flotilla_written;`,
   );
-  return `${CHUNK_SETTINGS} ${doBlock(`declare n bigint; counts bigint[] := '{}'; total bigint := 0;
-begin
-  ${first}
-  ${takeChunkLocks}
-  ${each.join('\n  ')}
-  perform set_config('flotilla.written', total::text, true), set_config('flotilla.counts', to_json(counts)::text, true);
-end`)} select current_setting('flotilla.counts')::json as counts, pg_current_xact_id()::xid::text as xid;`;
+  const parts =
+    long.length === 0
+      ? [inOrder(begin, "'{}'", short)]
+      : [inOrder(begin, "'{}'", []), ...counted, ...(short.length === 0 ? [] : [inOrder('', COUNTS, short)])];
+  return `${CHUNK_SETTINGS} ${parts.join(' ')} select to_json(${COUNTS}) as counts, pg_current_xact_id()::xid::text as xid;`;
 }
+
+/** @param counts SQL: of the statements before them */
+function inOrder(begin: string, counts: string, statements: readonly string[]): string {
+  const each = statements.map((sql) => `execute ${dollarQuoted(sql)}; get diagnostics n = row_count; counts := counts || n;`);
+  return doBlock(`declare n bigint; counts bigint[] := ${counts};
+begin
+  ${[begin, ...each].join('\n  ')}
+  perform set_config('flotilla.counts', counts::text, true);
+end`);
+}
+
+export const isChunkRow = (row: object | undefined): row is ChunkRow => row !== undefined && 'counts' in row;

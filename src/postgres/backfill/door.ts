@@ -1,6 +1,7 @@
 /** What a backfill needs of the session it runs on: the runner's, or a plain Knex handle. */
 
 import type { BackfillProgress } from '../../domain/backfill/progress.js';
+import type { Writes } from './chunk.js';
 import type { Cursor } from './cursor.js';
 
 export interface Answer<R> {
@@ -18,7 +19,7 @@ export interface Chunk {
   /** Read before it, in a transaction of its own. */
   readonly ahead?: string;
   /** Statements whose rows count. */
-  readonly writes: readonly string[];
+  readonly writes: Writes;
   /** Where the backfill stands behind it, but for the rows written. */
   readonly cursor: Cursor;
 }
@@ -27,7 +28,7 @@ export interface Chunk {
 export type Ahead = Readonly<Record<string, string>>;
 
 export interface Chunked {
-  /** Rows that each statement has written. */
+  /** Rows that each statement has written, the long ones first. */
   readonly counts: readonly number[];
   /** Its transaction, of 32 bits, as it stands in the rows. */
   readonly xid: string;

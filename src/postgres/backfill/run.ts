@@ -7,6 +7,7 @@ import { type BackfillProgress, smoothedRate } from '../../domain/backfill/progr
 import { FlotillaError } from '../../domain/errors.js';
 import type { Backfill } from '../../migration/backfill.js';
 import { ranOutOfTime } from '../sqlstate.js';
+import type { Writes } from './chunk.js';
 import { type Cursor, firstCursor, nextPass, withWritten } from './cursor.js';
 import type { Ahead, BackfillDoor, Chunked, Send } from './door.js';
 import { createLoadProbe } from './load.js';
@@ -46,7 +47,7 @@ interface Step {
   readonly size: number;
   readonly range: Range;
   /** What its chunk sends. */
-  readonly statements: readonly string[];
+  readonly writes: Writes;
   /** `transform`: rows that they write, unless somebody changes them first. */
   readonly rows?: number;
 }
@@ -112,11 +113,11 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
     );
   }
 
-  const boundary = ({ after, size }: Cursor) => `${AS_ONE_SEES_IT} ${sql.boundary(after, size)}`;
+  const boundary = ({ after, size }: Cursor) => `${target.plainKey ? '' : `${AS_ONE_SEES_IT} `}${sql.boundary(after, size)}`;
 
   const stepOf = ({ after, size, pass }: Cursor, [last]: readonly Ahead[]): Step => {
     const range = { after, upTo: last && Object.values(last) };
-    return { size, range, statements: [sql.write(range, pass > 1)] };
+    return { size, range, writes: { long: [], short: [sql.write(range, pass > 1)] } };
   };
 
   /** One message: it must not be cut in two by the chunk that is being written. `transform` is at work while the server is. */
@@ -127,7 +128,8 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
     const { selects } = await door.read(`${AS_ONE_SEES_IT} ${sql.read(after, size, pass > 1)}; ${sql.boundary(after, size)}`);
     const [last] = selects[1] as readonly Ahead[];
     const range = { after, upTo: last && Object.values(last) };
-    return { size, range, ...transformRows(selects[0]!, { ...backfill, transform }, target, sql, range, door.who) };
+    const { statements, rows } = transformRows(selects[0]!, { ...backfill, transform }, target, sql, range, door.who);
+    return { size, range, writes: { long: statements, short: [] }, rows };
   }
 
   /** Rows to try in place of a chunk that the server took too long over; 0: it was one row. */
@@ -154,7 +156,7 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
       let done: Chunked;
       try {
         done = await door.chunk({
-          writes: [...now.statements, ...deletes],
+          writes: { ...now.writes, short: [...now.writes.short, ...deletes] },
           cursor: behind,
           ...(next && !backfill.transform ? { ahead: boundary(next) } : {}),
         });
@@ -167,7 +169,7 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
       }
       const tookMs = performance.now() - began;
       cursor = withWritten(behind, sum(done.counts));
-      if (now.rows !== undefined) missed += now.rows - sum(done.counts.slice(0, now.statements.length));
+      if (now.rows !== undefined) missed += now.rows - sum(done.counts.slice(0, now.writes.long.length));
       if (next && done.ahead) step = Promise.resolve(stepOf(next, done.ahead));
       if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(now.range, done.xid);
       rate = smoothedRate(rate, cursor.visited - at.visited, tookMs);

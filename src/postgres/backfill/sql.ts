@@ -102,11 +102,11 @@ export function backfillSql(backfill: Backfill, target: Target): BackfillSql {
   const own = (names: readonly string[]) => names.filter((name) => !into || !writtenKey.some((column) => column.name === name));
   const lacks = into ? `not ${isThere}` : backfill.transform ? 'true' : differs(Object.keys(set), columnOf, (name) => set[name]!);
   const readNames = { keys: key.map((_, at) => `${prefix}k${at + 1}`), version: `${prefix}v` };
-  const nth = (columns: string, after: Range['after'], n: number) =>
-    `select ${columns} from ${source} where ${limitOf(after)} order by ${order} offset ${n - 1} limit 1`;
   const orphaned = `not exists (select from ${source} where ${all([`${row(key)} = ${row(writtenKey, THERE)}`, ...concerned])})`;
   return {
-    boundary: (after, n) => nth(key.map(({ name }, at) => `${columnOf(name)}::text as k${at + 1}`).join(', '), after, n),
+    // Of all rows that are passed over only the last becomes text
+    boundary: (after, n) =>
+      `select ${key.map(({ name }, at) => `${columnOf(name)}::text as k${at + 1}`).join(', ')} from (select ${order} from ${source} where ${limitOf(after)} order by ${order} offset ${n - 1} limit 1) ${source}`,
     rest: (after, n) => `select count(*)::float8 as n from (select from ${source} where ${limitOf(after)} limit ${n}) few`,
     count: `select count(*)::float8 as n from ${source}`,
     ...(into || backfill.transform
@@ -135,7 +135,7 @@ export function backfillSql(backfill: Backfill, target: Target): BackfillSql {
     read(after, n, again) {
       const columns = backfill.columns ?? [...target.columns.keys()];
       const keys = key.map(({ name }, at) => `${columnOf(name)}::text as ${readNames.keys[at]}`);
-      const next = `select ${source}.*, ${source}.xmin::text as ${readNames.version} from ${source} where ${limitOf(after)} order by ${order} limit ${n}`;
+      const next = `select ${source}.*, ${source}.xmin as ${readNames.version} from ${source} where ${limitOf(after)} order by ${order} limit ${n}`;
       return `select ${[...columns.map(columnOf), ...keys, `${source}.${readNames.version}`].join(', ')} from (${next}) ${source} where ${all([...concerned, ...(into && again ? [lacks] : [])])}`;
     },
 
@@ -146,11 +146,11 @@ export function backfillSql(backfill: Backfill, target: Target): BackfillSql {
       // Whole ranges are often of one transaction: an import, a restore
       const one = versions.every((version) => version === versions[0]);
       const arrays = [
-        ...keys.map((texts, at) => typed(texts, key[at]!)),
-        ...values.map((texts, at) => typed(texts, written.get(names[at]!)!)),
-        ...(one ? [] : [array(versions, 'xid')]),
+        ...keys.map((texts, at) => `unnest(${typed(texts, key[at]!)}) as k${at}`),
+        ...values.map((texts, at) => `unnest(${typed(texts, written.get(names[at]!)!)}) as c${at}`),
+        ...(one ? [] : [`unnest(${array(versions, 'xid')}) as version`]),
       ].join(', ');
-      const from = `unnest(${arrays}) as ${GIVEN}(${[...keys.map((_, at) => `k${at}`), ...names.map((_, at) => `c${at}`), ...(one ? [] : ['version'])].join(', ')})`;
+      const from = `(select ${arrays}) ${GIVEN}`;
       const value = (name: string) => `${GIVEN}.c${names.indexOf(name)}::${written.get(name)!.uncut}`;
       // The range says the same once more, for the planner
       const same = [

@@ -23,6 +23,8 @@ export interface Target {
   readonly columns: ReadonlyMap<string, Column>;
   /** Columns of `table` that it is paged by. */
   readonly key: readonly Column[];
+  /** Whatever the database's settings are, the text of a key is the same. */
+  readonly plainKey: boolean;
   /** Columns of the table that is written to: of `into`, or of `table`. */
   readonly written: ReadonlyMap<string, Column>;
   /** Columns there that hold the key. */
@@ -31,6 +33,8 @@ export interface Target {
   /** The statistics' estimate; undefined: there are none. */
   readonly estimate?: number;
 }
+
+const PLAIN = ['smallint', 'integer', 'bigint', 'numeric', 'boolean', 'uuid', 'text', 'character varying'];
 
 interface Table {
   readonly oid: number;
@@ -68,6 +72,7 @@ export async function readTarget(send: Send, who: string, backfill: Backfill): P
   return {
     columns,
     key: pick(columns, names),
+    plainKey: pick(columns, names).every(({ uncut }) => PLAIN.includes(uncut)),
     written,
     writtenKey: pick(written, intoNames),
     oid: source.oid,

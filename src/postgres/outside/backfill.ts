@@ -5,7 +5,7 @@ import { progressText } from '../../domain/backfill/progress.js';
 import type { Backfill } from '../../migration/backfill.js';
 import { type Attempt, inHandKey, sessionSettings } from '../attempt.js';
 import { answerOf } from '../backfill/answers.js';
-import { type ChunkRow, chunkSql, WRITTEN } from '../backfill/chunk.js';
+import { type ChunkRow, chunkSql, isChunkRow, WRITTEN } from '../backfill/chunk.js';
 import { type Cursor, cursorSql } from '../backfill/cursor.js';
 import type { Ahead, BackfillDoor, Chunk, Chunked, Send } from '../backfill/door.js';
 import { heldBackBy } from '../backfill/guards.js';
@@ -69,7 +69,7 @@ export async function runChunks(
     attempt.plain.add(inHandKey(attempt));
     const answers = [...(early?.selects ?? []), ...selects];
     const before = ahead === undefined ? undefined : (answers.shift() as readonly Ahead[]);
-    return { ...(answers[0]![0] as ChunkRow), ahead: before };
+    return { ...answers.map(([row]) => row).find(isChunkRow)!, ahead: before };
   }
 
   const door: BackfillDoor = {
