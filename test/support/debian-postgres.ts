@@ -5,6 +5,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../src/dev/embedded-postgres.js';
+import { temporaryFolder } from '../../src/dev/temporary-folder.js';
 
 const BIN = '/usr/lib/postgresql/15/bin';
 export const debianPostgres = existsSync(join(BIN, 'postgres'));
@@ -33,7 +34,7 @@ const run = (command: string, args: readonly string[]) =>
   void execFileSync(join(BIN, command), args as string[], { stdio: 'ignore', ...postgresUser(), cwd: '/', timeout: 60_000 });
 
 export async function startDebianPostgres(settings: Readonly<Record<string, string>> = {}, at?: string): Promise<DebianServer> {
-  const parent = at ?? mkdtempSync(join(tmpdir(), 'flotilla-pg15-'));
+  const parent = at ?? temporaryFolder('flotilla-pg15-');
   const own = postgresUser();
   if (own) {
     chmodSync(parent, 0o755);
@@ -78,7 +79,7 @@ async function serve(parent: string, dataDir: string, settings: Readonly<Record<
     stop,
     promote: () => run('pg_ctl', ['-D', dataDir, '-w', 'promote']),
     async standby() {
-      const there = mkdtempSync(join(tmpdir(), 'flotilla-pg15-'));
+      const there = temporaryFolder('flotilla-pg15-');
       if (own) chownSync(there, own.uid, own.gid);
       const copy = join(there, 'data');
       run('pg_basebackup', ['-d', url, '-D', copy, '-R', '-X', 'stream', '--no-sync', '-c', 'fast']);
