@@ -6,7 +6,7 @@ import { CHUNK_SETTINGS, takeChunkLocks } from './guards.js';
 const COUNTS = `current_setting('flotilla.counts')::bigint[]`;
 
 /** SQL: rows written by the open chunk. */
-export const WRITTEN = `(select sum(n)::bigint from unnest(${COUNTS}) n)`;
+export const WRITTEN = `(select coalesce(sum(n), 0)::bigint from unnest(${COUNTS}) n)`;
 
 /** Answer of `chunkSql`. */
 export interface ChunkRow {

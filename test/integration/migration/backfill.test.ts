@@ -88,6 +88,15 @@ describe('a backfill', () => {
     expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ rows: 125 }] });
   });
 
+  it('[B4] goes on behind rows that transform answered nothing for when it was stopped there', async () => {
+    const answers = '({ id, first }) => id > 200 ? { full_name: first } : undefined';
+    const it = await setup(USERS(300), `{ table: 'users', where: 'full_name is null', ${SMALL}, transform: ${answers} }`);
+    await it.chunks(2);
+    const before = it.progress.length;
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ rows: 100 }] });
+    expect(it.progress[before]).toMatchObject({ pass: 1, visited: 200, written: 0 });
+  });
+
   it('[B4] says nothing of the row when transform throws, and keeps what was done', async () => {
     const it = await setup(
       USERS(250),
