@@ -292,9 +292,24 @@ describe('columns folded into JSON', () => {
 
   it('[K-gap] come back null where one of them was null, and not as a default', async () => {
     const it = await setup(written('move-data'));
+    await it.sql(`insert into users values (gen_random_uuid(), 'Dee', 'light', null)`);
     await it.up();
     expect(await it.down()).toMatchObject({ outcome: 'rolledBack' });
-    expect(await it.sql(`select theme, font_size from users where name = 'Bob'`)).toEqual([{ theme: null, font_size: 12 }]);
+    expect(await it.sql(`select theme, font_size from users where name in ('Bob', 'Dee') order by name`)).toEqual([
+      { theme: null, font_size: 12 },
+      { theme: 'light', font_size: null },
+    ]);
+  });
+
+  it.each([
+    ['theme', { theme: null, font_size: 16 }],
+    ['fontSize', { theme: 'dark', font_size: null }],
+  ] as const)('[K-gap] come back null where one of them was taken away since, and not as a default: %s', async (taken, left) => {
+    const it = await setup(written('move-data'));
+    await it.up();
+    await it.sql(`update user_preferences set settings = settings - '${taken}' where user_id = '${ADA}'`);
+    expect(await it.down({ force: true })).toMatchObject({ outcome: 'rolledBack' });
+    expect(await it.sql(`select theme, font_size from users where name = 'Ada'`)).toEqual([left]);
   });
 
   it('[K-gap] are filled in once: the load, sent again, doubles nobody and overwrites nothing newer', async () => {
