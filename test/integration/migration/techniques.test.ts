@@ -180,6 +180,7 @@ describe('a file from a template', () => {
       died = left!.last >= 0;
       await it.sql('drop sequence changes_left');
       expect(await it.state()).toEqual(wanted);
+      expect(await it.sql('select is_locked from knex_migrations_lock')).toEqual([{ is_locked: 0 }]);
     }
     expect(deaths).toBeGreaterThan(0);
   });
