@@ -42,6 +42,7 @@ describe('a backfill', () => {
     const { pass, visited, written, total } = it.progress.at(-1)!;
     expect({ pass, visited, written, total }).toEqual({ pass: 1, visited: 250, written: 250, total: 250 });
     expect(it.progress.slice(-3).map((p) => p.visited)).toEqual([100, 200, 250]);
+    expect(it.progress.slice(-3).map((p) => p.written)).toEqual([100, 200, 250]);
     expect(it.progress.slice(-3).every((p) => p.rowsPerSecond > 0)).toBe(true);
   });
 
