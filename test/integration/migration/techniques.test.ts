@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
+  type Flavour,
   migrationSource,
   migrationSources,
   namesOf,
@@ -187,6 +188,12 @@ describe('a file from a template', () => {
 });
 
 describe('the files of --template zero-downtime', () => {
+  const names = namesOf('zero-downtime', 'users_full_name').map((name, at) => `2026010100000${at}_${name}`);
+  const filesAs = (flavour: Flavour, extension: string) => {
+    const sources = migrationSources('zero-downtime', 'users', names, flavour, extension);
+    return Object.fromEntries(names.map((name, at) => [`${name}${extension}`, sources[at]!]));
+  };
+
   it.each([
     ['ts', '.ts'],
     ['ts', '.mts'],
@@ -195,9 +202,7 @@ describe('the files of --template zero-downtime', () => {
   ] as const)(
     '[Z5] are one change in four phases, that goes up, comes back exactly, and goes up again: %s as %s',
     async (flavour, extension) => {
-      const names = namesOf('zero-downtime', 'users_full_name').map((name, at) => `2026010100000${at}_${name}`);
-      const sources = migrationSources('zero-downtime', 'users', names, flavour, extension);
-      const it = await setup(Object.fromEntries(names.map((name, at) => [`${name}${extension}`, sources[at]!])));
+      const it = await setup(filesAs(flavour, extension));
       const { files, problems } = await it.fixture.engine.list();
       expect(problems).toEqual([]);
       expect(changesOf(files).map(({ migrations }) => migrations.map(({ name, declares }) => [name, declares?.phase]))).toEqual([
@@ -209,9 +214,7 @@ describe('the files of --template zero-downtime', () => {
   );
 
   it('[Z1] [Z3] keep old and new code going up to the contract', async () => {
-    const names = namesOf('zero-downtime', 'users_full_name').map((name, at) => `2026010100000${at}_${name}`);
-    const sources = migrationSources('zero-downtime', 'users', names, 'ts', '.ts');
-    const it = await setup(Object.fromEntries(names.map((name, at) => [`${name}.ts`, sources[at]!])));
+    const it = await setup(filesAs('ts', '.ts'));
     const before = (await it.fixture.migrations()).slice(0, TEMPLATES['zero-downtime'].first);
     expect(await it.fixture.attempt(it.tenant, 'up', { migrations: before })).toMatchObject({ outcome: 'applied' });
     await it.sql(`update users set name = 'Ada L.' where id = '${ADA}'`);
@@ -220,6 +223,23 @@ describe('the files of --template zero-downtime', () => {
       ['Ada L.', 'Bob M.', 'Cy'].map((name) => ({ name, full_name: name })),
     );
     expect(await it.up('r-2')).toMatchObject({ outcome: 'applied', runs: [{ name: names[3] }] });
+  });
+
+  it('[Z-gap] what old code writes after the backfill stops no later phase, and is there after the contract', async () => {
+    const it = await setup(filesAs('ts', '.ts'));
+    const upTo = async (n: number) =>
+      it.fixture.attempt(it.tenant, 'up', {
+        rolloutId: `r-${n}`,
+        fenceFirst: true,
+        migrations: (await it.fixture.migrations()).slice(0, n),
+      });
+    expect(await upTo(2)).toMatchObject({ outcome: 'applied' });
+    await it.sql(`insert into users (id, name) values ('00000000-0000-4000-8000-000000000004', 'Dee')`);
+    await it.sql(`update users set name = 'Ada L.' where id = '${ADA}'`);
+    for (const n of [3, 4]) expect(await upTo(n)).toMatchObject({ outcome: 'applied', runs: [{}] });
+    expect(await it.sql('select full_name from users order by id')).toEqual(
+      ['Ada L.', 'Bob', 'Cy', 'Dee'].map((full_name) => ({ full_name })),
+    );
   });
 });
 
