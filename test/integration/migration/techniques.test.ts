@@ -241,6 +241,21 @@ describe('the files of --template zero-downtime', () => {
       ['Ada L.', 'Bob', 'Cy', 'Dee'].map((full_name) => ({ full_name })),
     );
   });
+
+  it('[Z-gap] a row whose source is null is told at the end of the backfill, before anything is constrained', async () => {
+    const [it, other] = [await setup(filesAs('ts', '.ts')), await setup(filesAs('ts', '.ts'))];
+    await it.sql(`update users set name = null where id = '${CY}'`);
+    const failed = await it.up();
+    expect(failed).toMatchObject({ outcome: 'failed', code: 'FLT_VALIDATION_FAILED' });
+    expect(failed.message).toContain('nullCount users.full_name: 0 nulls expected, 1 found');
+    expect(await it.sql(`select attnotnull from pg_attribute where attrelid = 'users'::regclass and attname = 'full_name'`)).toEqual([
+      { attnotnull: false },
+    ]);
+    expect(await other.up()).toMatchObject({ outcome: 'applied' });
+    await it.sql(`update users set name = 'Cy' where id = '${CY}'`);
+    expect(await it.up('r-2')).toMatchObject({ outcome: 'applied' });
+    expect(await it.sql('select full_name from users order by id')).toEqual(['Ada', 'Bob', 'Cy'].map((full_name) => ({ full_name })));
+  });
 });
 
 describe('the pages', () => {
