@@ -139,3 +139,17 @@ it('[Z-gap] drop and rename are one transaction: who reads in between waits, how
   const seen = await readThroughContract(it, async (reader) => (await reader.query('select email from users where id = 1')).rows);
   expect([...seen]).toEqual(['[{"email":"Ana@Shop.example"}]', '[{"email":"ana@shop.example"}]']);
 });
+
+it('[Z-gap] code that knows the temporary name, written as the page says, goes on through the contract', async () => {
+  const it = await setup(3);
+  const address = (reader: Client, name: string) => reader.query(`select ${name} as email from users where id = 1`);
+  const seen = await readThroughContract(it, async (reader) => {
+    const { rows } = await address(reader, 'email_new').catch((error: { code?: string }) => {
+      if (error.code !== '42703') throw error;
+      return address(reader, 'email');
+    });
+    return rows;
+  });
+  expect([...seen]).toEqual(['[{"email":"ana@shop.example"}]']);
+  await expect(it.rows('select email_new from %users')).rejects.toThrow(/column "email_new" does not exist/);
+});
