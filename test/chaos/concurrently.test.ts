@@ -410,6 +410,29 @@ it.each(VICTIMS)('[F41] DETACH PARTITION CONCURRENTLY whose %s is lost half-way 
   expect(await scene.state()).toEqual(done('02_detach'));
 });
 
+it.each(VICTIMS)(
+  '[K-gap] [F42] two changes of structure whose %s is lost between them are each made once, and no lock stays',
+  async (victim) => {
+    const scene = await withNotes({
+      '02_two.js': outside(`await knex.raw('alter table notes add column a int'); await knex.raw('alter table notes add column b int');`),
+    });
+    const worker = await scene.process();
+    let struck = false;
+    const FIRST = /insert into .*flotilla_step.*add column a int.*commit;/s;
+    scene.wire.decide = ({ sql }) => (!struck && FIRST.test(sql) && victim !== 'backend' ? 'cutAfter' : 'pass');
+    scene.wire.onAnswered = async ({ sql, pid }) => {
+      if (struck || !FIRST.test(sql)) return;
+      struck = true;
+      await strike(scene, victim, worker, pid);
+    };
+    await worker.attempt().catch(() => undefined);
+    expect(struck).toBe(true);
+    expect(await scene.attempt()).toMatchObject({ outcome: 'applied' });
+    expect(await scene.sql('select a, b from acme.notes limit 1')).toEqual([{ a: null, b: null }]);
+    expect(await scene.state()).toEqual(done('02_two'));
+  },
+);
+
 describe('[F42] a session that is not the one it began as', () => {
   it('[F42] is replaced by a new attempt when its backend is lost between two statements, and nothing is done on it', async () => {
     const scene = await withNotes({

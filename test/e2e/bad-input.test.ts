@@ -168,7 +168,7 @@ it('warns of a plain file that writes a large table in one statement, in how man
   expect((await fleet.cli(['plan', '--json'])).json.findings).toEqual([]);
 });
 
-it('refuses a plan when an applied file was edited: one finding for the fleet, exit 3', async () => {
+it('[K-gap] refuses a plan when an applied file was edited: one finding for the fleet, exit 3', async () => {
   const fleet = await setup();
   const worker = await fleet.worker();
   expect((await fleet.cli(['start', '--wait', '--yes', '--json'])).code).toBe(0);

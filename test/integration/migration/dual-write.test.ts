@@ -583,6 +583,13 @@ it('[Z1] [Z2] [Z4] [Z-gap] the example of docs/migrations/dual-write.md goes up 
     { n: 'Bob New', f: 'Bob', l: 'New' },
   ]);
   expect(await upTo(3)).toMatchObject({ outcome: 'applied' });
+  expect(await rowsOf(app, 'select first_name f, last_name l from users order by id')).toEqual([
+    { f: 'Ada', l: 'King Lovelace' },
+    { f: 'Eve', l: null },
+    { f: null, l: null },
+    { f: 'Late', l: null },
+    { f: 'Bob', l: 'New' },
+  ]);
   expect(await rowsOf(app, `select from pg_trigger t where tgrelid = 'users'::regclass`)).toEqual([]);
   const back = await fixture.attempt(tenant, 'down', { force: true });
   expect(back, JSON.stringify(back)).toMatchObject({ outcome: 'rolledBack', runs: [{}, {}, {}] });

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
+  type Flavour,
   migrationSource,
   migrationSources,
   namesOf,
@@ -180,12 +181,19 @@ describe('a file from a template', () => {
       died = left!.last >= 0;
       await it.sql('drop sequence changes_left');
       expect(await it.state()).toEqual(wanted);
+      expect(await it.sql('select is_locked from knex_migrations_lock')).toEqual([{ is_locked: 0 }]);
     }
     expect(deaths).toBeGreaterThan(0);
   });
 });
 
 describe('the files of --template zero-downtime', () => {
+  const names = namesOf('zero-downtime', 'users_full_name').map((name, at) => `2026010100000${at}_${name}`);
+  const filesAs = (flavour: Flavour, extension: string) => {
+    const sources = migrationSources('zero-downtime', 'users', names, flavour, extension);
+    return Object.fromEntries(names.map((name, at) => [`${name}${extension}`, sources[at]!]));
+  };
+
   it.each([
     ['ts', '.ts'],
     ['ts', '.mts'],
@@ -194,9 +202,7 @@ describe('the files of --template zero-downtime', () => {
   ] as const)(
     '[Z5] are one change in four phases, that goes up, comes back exactly, and goes up again: %s as %s',
     async (flavour, extension) => {
-      const names = namesOf('zero-downtime', 'users_full_name').map((name, at) => `2026010100000${at}_${name}`);
-      const sources = migrationSources('zero-downtime', 'users', names, flavour, extension);
-      const it = await setup(Object.fromEntries(names.map((name, at) => [`${name}${extension}`, sources[at]!])));
+      const it = await setup(filesAs(flavour, extension));
       const { files, problems } = await it.fixture.engine.list();
       expect(problems).toEqual([]);
       expect(changesOf(files).map(({ migrations }) => migrations.map(({ name, declares }) => [name, declares?.phase]))).toEqual([
@@ -208,9 +214,7 @@ describe('the files of --template zero-downtime', () => {
   );
 
   it('[Z1] [Z3] keep old and new code going up to the contract', async () => {
-    const names = namesOf('zero-downtime', 'users_full_name').map((name, at) => `2026010100000${at}_${name}`);
-    const sources = migrationSources('zero-downtime', 'users', names, 'ts', '.ts');
-    const it = await setup(Object.fromEntries(names.map((name, at) => [`${name}.ts`, sources[at]!])));
+    const it = await setup(filesAs('ts', '.ts'));
     const before = (await it.fixture.migrations()).slice(0, TEMPLATES['zero-downtime'].first);
     expect(await it.fixture.attempt(it.tenant, 'up', { migrations: before })).toMatchObject({ outcome: 'applied' });
     await it.sql(`update users set name = 'Ada L.' where id = '${ADA}'`);
@@ -219,6 +223,38 @@ describe('the files of --template zero-downtime', () => {
       ['Ada L.', 'Bob M.', 'Cy'].map((name) => ({ name, full_name: name })),
     );
     expect(await it.up('r-2')).toMatchObject({ outcome: 'applied', runs: [{ name: names[3] }] });
+  });
+
+  it('[Z-gap] what old code writes after the backfill stops no later phase, and is there after the contract', async () => {
+    const it = await setup(filesAs('ts', '.ts'));
+    const upTo = async (n: number) =>
+      it.fixture.attempt(it.tenant, 'up', {
+        rolloutId: `r-${n}`,
+        fenceFirst: true,
+        migrations: (await it.fixture.migrations()).slice(0, n),
+      });
+    expect(await upTo(2)).toMatchObject({ outcome: 'applied' });
+    await it.sql(`insert into users (id, name) values ('00000000-0000-4000-8000-000000000004', 'Dee')`);
+    await it.sql(`update users set name = 'Ada L.' where id = '${ADA}'`);
+    for (const n of [3, 4]) expect(await upTo(n)).toMatchObject({ outcome: 'applied', runs: [{}] });
+    expect(await it.sql('select full_name from users order by id')).toEqual(
+      ['Ada L.', 'Bob', 'Cy', 'Dee'].map((full_name) => ({ full_name })),
+    );
+  });
+
+  it('[Z-gap] a row whose source is null is told at the end of the backfill, before anything is constrained', async () => {
+    const [it, other] = [await setup(filesAs('ts', '.ts')), await setup(filesAs('ts', '.ts'))];
+    await it.sql(`update users set name = null where id = '${CY}'`);
+    const failed = await it.up();
+    expect(failed).toMatchObject({ outcome: 'failed', code: 'FLT_VALIDATION_FAILED' });
+    expect(failed.message).toContain('nullCount users.full_name: 0 nulls expected, 1 found');
+    expect(await it.sql(`select attnotnull from pg_attribute where attrelid = 'users'::regclass and attname = 'full_name'`)).toEqual([
+      { attnotnull: false },
+    ]);
+    expect(await other.up()).toMatchObject({ outcome: 'applied' });
+    await it.sql(`update users set name = 'Cy' where id = '${CY}'`);
+    expect(await it.up('r-2')).toMatchObject({ outcome: 'applied' });
+    expect(await it.sql('select full_name from users order by id')).toEqual(['Ada', 'Bob', 'Cy'].map((full_name) => ({ full_name })));
   });
 });
 
@@ -292,9 +328,24 @@ describe('columns folded into JSON', () => {
 
   it('[K-gap] come back null where one of them was null, and not as a default', async () => {
     const it = await setup(written('move-data'));
+    await it.sql(`insert into users values (gen_random_uuid(), 'Dee', 'light', null)`);
     await it.up();
     expect(await it.down()).toMatchObject({ outcome: 'rolledBack' });
-    expect(await it.sql(`select theme, font_size from users where name = 'Bob'`)).toEqual([{ theme: null, font_size: 12 }]);
+    expect(await it.sql(`select theme, font_size from users where name in ('Bob', 'Dee') order by name`)).toEqual([
+      { theme: null, font_size: 12 },
+      { theme: 'light', font_size: null },
+    ]);
+  });
+
+  it.each([
+    ['theme', { theme: null, font_size: 16 }],
+    ['fontSize', { theme: 'dark', font_size: null }],
+  ] as const)('[K-gap] come back null where one of them was taken away since, and not as a default: %s', async (taken, left) => {
+    const it = await setup(written('move-data'));
+    await it.up();
+    await it.sql(`update user_preferences set settings = settings - '${taken}' where user_id = '${ADA}'`);
+    expect(await it.down({ force: true })).toMatchObject({ outcome: 'rolledBack' });
+    expect(await it.sql(`select theme, font_size from users where name = 'Ada'`)).toEqual([left]);
   });
 
   it('[K-gap] are filled in once: the load, sent again, doubles nobody and overwrites nothing newer', async () => {

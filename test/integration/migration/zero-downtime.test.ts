@@ -1,5 +1,6 @@
 /** The example of docs/migrations/zero-downtime.md, phase by phase, by the runner on a real server. */
 
+import type { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { changesOf, partsBeforeOf } from '../../../src/domain/phases.js';
 import { exampleOf } from '../../support/example-of.js';
@@ -100,4 +101,55 @@ it('[Z4] puts the new form in the place of the old one: no reader of the name mi
     'users_id_not_null',
     'users_pkey',
   ]);
+});
+
+/** Runs the contract with each ALTER TABLE a while late, for whoever reads all the time to come in between. Answers what was read, or why it failed. */
+async function readThroughContract(
+  it: Awaited<ReturnType<typeof setup>>,
+  read: (reader: Client) => Promise<unknown>,
+): Promise<Set<string>> {
+  const reader = await db.client();
+  await reader.query(`set search_path to ${it.schema}`);
+  await it.rows(
+    `create function public.dawdle() returns event_trigger language plpgsql as 'begin perform pg_sleep(0.2); end';
+     create event trigger dawdle on ddl_command_start when tag in ('ALTER TABLE') execute function public.dawdle()`,
+  );
+  try {
+    const seen = new Set<string>();
+    let over = false;
+    const reading = (async () => {
+      for (let last = false; !last; ) {
+        last = over;
+        seen.add(await read(reader).then(JSON.stringify, (error: Error) => error.message));
+      }
+    })();
+    const result = await it.upTo(4).finally(() => {
+      over = true;
+    });
+    await reading;
+    expect(result).toMatchObject({ outcome: 'applied' });
+    return seen;
+  } finally {
+    await it.rows('drop event trigger dawdle; drop function public.dawdle()');
+  }
+}
+
+it('[Z-gap] drop and rename are one transaction: who reads in between waits, however long it takes', async () => {
+  const it = await setup(3);
+  const seen = await readThroughContract(it, async (reader) => (await reader.query('select email from users where id = 1')).rows);
+  expect([...seen]).toEqual(['[{"email":"Ana@Shop.example"}]', '[{"email":"ana@shop.example"}]']);
+});
+
+it('[Z-gap] code that knows the temporary name, written as the page says, goes on through the contract', async () => {
+  const it = await setup(3);
+  const address = (reader: Client, name: string) => reader.query(`select ${name} as email from users where id = 1`);
+  const seen = await readThroughContract(it, async (reader) => {
+    const { rows } = await address(reader, 'email_new').catch((error: { code?: string }) => {
+      if (error.code !== '42703') throw error;
+      return address(reader, 'email');
+    });
+    return rows;
+  });
+  expect([...seen]).toEqual(['[{"email":"ana@shop.example"}]']);
+  await expect(it.rows('select email_new from %users')).rejects.toThrow(/column "email_new" does not exist/);
 });
