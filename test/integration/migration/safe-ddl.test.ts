@@ -1,8 +1,12 @@
-/** The helpers of `flotilla/migration` in migration files, run by the runner on a real server. */
+/** The helpers of `flotilla/migration` in migration files, run by the runner, and by Knex alone, on a real server. */
 
+import knex, { type Knex } from 'knex';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import * as m from '../../../src/migration/index.js';
+import { catalogOf } from '../../support/catalog.js';
 import { exampleOf } from '../../support/example-of.js';
 import { createDatabase, createFixture, ident, query, type RunnerFixture, type TestDatabase } from '../../support/postgres.js';
+import { createWire } from '../../support/wire.js';
 
 /** Names that would be something else unquoted. */
 const TABLE = `Or"ders?`;
@@ -259,6 +263,174 @@ describe('what stands under the name of a constraint', () => {
   ])('[Z-gap] is compared inside a transaction, too: %s over %s is %s', async (call, definition, outcome) => {
     const it = await setup(`await ${call};`, { transaction: true, rows: withConstraint(definition) });
     expect(await it.attempt()).toMatchObject({ outcome, ...(outcome === 'failed' ? { code: 'FLT_CONSTRAINT_MISMATCH' } : {}) });
+  });
+});
+
+describe('by Knex alone, without a runner', () => {
+  const [table, other] = [TABLE, OTHER];
+  const closing: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const undo of closing.splice(0).reverse()) await undo();
+  });
+  /** A handle of Knex's own on the tenant's schema. */
+  function plain(schema: string, url = db.url): Knex {
+    const handle = knex({
+      client: 'pg',
+      connection: url,
+      pool: { min: 0, max: 2 },
+      searchPath: [schema],
+      migrations: { schemaName: schema },
+      log: { warn: () => undefined, error: () => undefined },
+    });
+    closing.push(() => handle.destroy());
+    return handle;
+  }
+  /** One migration outside a transaction. */
+  const only = (up: (knex: Knex) => Promise<void>): Knex.MigratorConfig => ({
+    migrationSource: {
+      getMigrations: async () => ['01_safe'],
+      getMigrationName: (name: string) => name,
+      getMigration: async () => ({ up, down: async () => undefined, config: { transaction: false } }),
+    },
+  });
+  const indexes = async (schema: string) =>
+    (
+      await query<{ line: string }>(
+        db.url,
+        `select i.indexrelid || case when i.indisvalid then '' else ' INVALID' end || ' ' || pg_get_indexdef(i.indexrelid) as line
+         from pg_index i join pg_class c on c.oid = i.indrelid where c.relnamespace = $1::regnamespace and c.relname = $2 and not i.indisprimary order by 1`,
+        [schema, TABLE],
+      )
+    ).map(({ line }) => line);
+
+  it('[K-gap] a file of all helpers runs again from the top after a crash at any point, and comes out the same', async () => {
+    /** Cuts the connection after the file's message of this number, and lets the next process run the file again. */
+    const run = async (cutAt: number) => {
+      const schema = await withOrders(
+        `insert into ${ident(OTHER)} (id) values (1); insert into ${ident(TABLE)} values (1, 1, 7, 'open'); create index old on ${ident(TABLE)} (state)`,
+      );
+      let inFile = false;
+      let messages = 0;
+      const up = async (knex: Knex) => {
+        inFile = true;
+        await m.createIndexConcurrently(knex, {
+          name: 'by?total',
+          table,
+          columns: ['total', { expression: 'total % 7' }],
+          where: 'total <> 0',
+        });
+        await m.dropIndexConcurrently(knex, { name: 'old' });
+        await m.addForeignKeyNotValid(knex, { name: 'fk', table, columns: ['cust?omer'], references: { table: other, columns: ['id'] } });
+        await m.addCheckNotValid(knex, { name: 'positive', table, check: 'total in (7, 8)' });
+        await m.validateConstraint(knex, { table, name: 'positive' });
+        await m.setNotNullSafely(knex, { table, column: 'total' });
+        await m.addUniqueUsingIndex(knex, { name: 'one?each', table, columns: ['total', 'state'] });
+        await m.addEnumValue(knex, { type: 'state', value: 'sent' });
+        inFile = false;
+      };
+      const wire = await createWire(db.url);
+      try {
+        wire.decide = () => (inFile && ++messages === cutAt ? 'cutAfter' : 'pass');
+        const first = await plain(schema, wire.url)
+          .migrate.latest(only(up))
+          .catch(() => undefined);
+        if (cutAt > 0) {
+          expect(first, `cut after message ${cutAt}`).toBeUndefined();
+          inFile = false;
+          await plain(schema).migrate.forceFreeMigrationsLock(only(up));
+          await plain(schema).migrate.latest(only(up));
+        }
+      } finally {
+        for (const undo of closing.splice(0).reverse()) await undo();
+        await wire.close();
+      }
+      return { messages, catalog: (await catalogOf(db.url, schema)).map((line) => line.replaceAll(`${schema}.`, '')) };
+    };
+    const undisturbed = await run(0);
+    expect(undisturbed.catalog.filter((line) => /by\?total|one\?each|positive|fk/.test(line))).toHaveLength(5);
+    expect(undisturbed.catalog.join('\n')).not.toMatch(/INDEX old|not_null_proof|positive.*NOT VALID/);
+    expect(undisturbed.messages).toBeGreaterThan(15);
+    for (let at = 1; at <= undisturbed.messages; at++)
+      expect((await run(at)).catalog, `cut after message ${at}`).toEqual(undisturbed.catalog);
+  });
+
+  it('[Z-gap] an index that was cut off half-built is taken away and built anew; one that is there as it is wanted stays', async () => {
+    const schema = await withOrders(`insert into ${ident(TABLE)} (id, total) values (1, 7), (2, 7)`);
+    const handle = plain(schema);
+    await expect(query(db.url, `create unique index concurrently one on ${schema}.${ident(TABLE)} (total)`)).rejects.toThrow(
+      'could not create unique',
+    );
+    const [left] = await indexes(schema);
+    expect(left).toContain(' INVALID ');
+    await query(db.url, `delete from ${schema}.${ident(TABLE)} where id = 2`);
+    const spec = { name: 'one', table, columns: ['total'], unique: true };
+    await m.createIndexConcurrently(handle, spec);
+    const built = await indexes(schema);
+    expect(built).toEqual([expect.stringMatching(/^\d+ CREATE UNIQUE INDEX one ON .* \(total\)$/)]);
+    await m.createIndexConcurrently(handle, spec);
+    expect(await indexes(schema)).toEqual(built);
+  });
+
+  it('[Z-gap] an index that is half built, or half dropped, is dropped; one that is gone is no error', async () => {
+    const schema = await withOrders(`insert into ${ident(TABLE)} (id, total) values (1, 7), (2, 7)`);
+    await expect(query(db.url, `create unique index concurrently one on ${schema}.${ident(TABLE)} (total)`)).rejects.toThrow(
+      'could not create unique',
+    );
+    const handle = plain(schema);
+    await m.dropIndexConcurrently(handle, { name: 'one' });
+    expect(await indexes(schema)).toEqual([]);
+    await m.dropIndexConcurrently(handle, { name: 'one' });
+  });
+
+  it('[Z-gap] an index of another definition, and a constraint of one, stop the file and are left alone', async () => {
+    const schema = await withOrders(
+      `create index taken on ${ident(TABLE)} (total desc); alter table ${ident(TABLE)} add constraint c check (total > 0)`,
+    );
+    const handle = plain(schema);
+    const before = await catalogOf(db.url, schema);
+    await expect(m.createIndexConcurrently(handle, { name: 'taken', table, columns: ['total'] })).rejects.toMatchObject({
+      code: 'FLT_INDEX_MISMATCH',
+      message: expect.stringMatching(/There: .*\(total DESC\)\. Wanted: .*INDEX "taken" ON .*\(total\)\./),
+    });
+    await expect(m.addUniqueUsingIndex(handle, { name: 'taken', table, columns: ['total'] })).rejects.toMatchObject({
+      code: 'FLT_INDEX_MISMATCH',
+    });
+    await expect(m.addUniqueUsingIndex(handle, { name: 'c', table, columns: ['total'] })).rejects.toMatchObject({
+      code: 'FLT_CONSTRAINT_MISMATCH',
+    });
+    await expect(m.addCheckNotValid(handle, { name: 'c', table, check: 'total > 1' })).rejects.toMatchObject({
+      code: 'FLT_CONSTRAINT_MISMATCH',
+      message: `${ident(TABLE)} has another constraint under the name "c". There: CHECK ((total > 0)). Wanted: CHECK ((total > 1)).`,
+    });
+    expect(await catalogOf(db.url, schema)).toEqual(before);
+  });
+
+  it('[Z-gap] rows that are not unique leave nothing behind that would go on refusing writes', async () => {
+    const schema = await withOrders(`insert into ${ident(TABLE)} (id, total) values (1, 7), (2, 7)`);
+    await expect(m.addUniqueUsingIndex(plain(schema), { name: 'one', table, columns: ['total'] })).rejects.toMatchObject({ code: '23505' });
+    expect(await indexes(schema)).toEqual([]);
+  });
+
+  it('[Z-gap] an index that another session is building at this moment is left to it', async () => {
+    const schema = await withOrders();
+    const reader = await db.client();
+    await reader.query('begin isolation level repeatable read; select 1');
+    const spec = { name: 'slow', table, columns: ['total'] };
+    const first = m.createIndexConcurrently(plain(schema), spec);
+    try {
+      await expect
+        .poll(
+          async () =>
+            (await query(db.url, `select from pg_stat_progress_create_index where phase like 'waiting%' and datname = $1`, [db.name]))
+              .length,
+        )
+        .toBe(1);
+      await expect(m.createIndexConcurrently(plain(schema), spec)).rejects.toMatchObject({ code: 'FLT_CONCURRENTLY_BUSY' });
+    } finally {
+      await reader.query('commit');
+    }
+    await first;
+    expect(await indexes(schema)).toEqual([expect.not.stringContaining('INVALID')]);
   });
 });
 
