@@ -604,6 +604,14 @@ export const ERROR_CODES = {
     'An index or another relation of the same name and another definition stands where a migration builds one CONCURRENTLY.',
     'Rename or drop the one that is there, or correct the migration; both definitions are in the message.',
   ),
+  FLT_CONSTRAINT_MISMATCH: row(
+    'MigrationError',
+    'no',
+    'fails',
+    4,
+    'A constraint of the same name and another definition stands where a helper of flotilla/migration adds one.',
+    'Rename or drop the one that is there, or correct the migration; both definitions are in the message.',
+  ),
   FLT_CONCURRENTLY_BUSY: row(
     'TransientError',
     'wave',

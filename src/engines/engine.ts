@@ -44,6 +44,8 @@ export interface RunOnTenant {
   readonly answerWithinMs?: number | undefined;
   /** Takes the place of sending one statement; `send` sends it and answers as the driver does. What it answers is what the migration gets; throwing refuses the statement. */
   readonly around: <Answer>(statement: StatementInfo, send: () => Promise<Answer>) => Promise<Answer>;
+  /** Whether a statement without bindings, sent next, would not go to the server but be answered as an earlier attempt was. @defaultValue never */
+  readonly isAnswered?: (sql: string) => boolean;
 }
 
 /** What one run of a file came to. */

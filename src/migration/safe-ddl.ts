@@ -1,6 +1,7 @@
 /**
  * Changes of structure in the form that keeps the application going: no strong lock for longer than a moment, no scan of a table under one.
- * Each works in plain Knex too; within a rollout the runner knows how far it came and goes on there.
+ * Each works in plain Knex too, where a file that was cut off runs again from the top: what is there as it is wanted is done, what is there
+ * under its name and is something else stops the file. Within a rollout the runner knows how far it came and goes on there.
  *
  * Names are taken as they are and quoted. They are found by search_path, so a migration says nothing of the tenant's schema.
  *
@@ -11,6 +12,10 @@ import type { Knex } from 'knex';
 import { FlotillaError } from '../domain/errors.js';
 import { ident, literal } from '../postgres/quote.js';
 import { run } from './run.js';
+import { runnerOf } from './runner-of.js';
+import { type ConstraintName, columnsAre, columnsPrinted, isStanding } from './standing-constraint.js';
+
+export type { ConstraintName };
 
 /** A column by name, or an expression as SQL. */
 export type IndexPart = string | { readonly expression: string };
@@ -29,27 +34,23 @@ export interface IndexSpec {
 }
 
 /**
- * CREATE INDEX CONCURRENTLY. An attempt that was cut off leaves an index that is not valid; the next attempt takes it away and builds anew.
- * @throws FLT_IN_TRANSACTION
+ * CREATE INDEX CONCURRENTLY. An attempt that was cut off leaves an index that is not valid; the next attempt takes it away and builds anew. A
+ * valid one of the same definition stays. A build that the server refuses leaves nothing. Safe to repeat.
+ * @throws FLT_IN_TRANSACTION, FLT_INDEX_MISMATCH (nothing is changed), FLT_CONCURRENTLY_BUSY
  */
 export async function createIndexConcurrently(knex: Knex, spec: IndexSpec): Promise<void> {
   outside(knex, 'createIndexConcurrently');
-  await run(
-    knex,
+  const sql =
     `create ${spec.unique ? 'unique ' : ''}index concurrently ${ident(spec.name)} on ${ident(spec.table)}${spec.using ? ` using ${ident(spec.using)}` : ''} (${spec.columns.map(part).join(', ')})` +
-      `${spec.include?.length ? ` include (${names(spec.include)})` : ''}${spec.where ? ` where ${spec.where}` : ''}`,
-  );
+    `${spec.include?.length ? ` include (${names(spec.include)})` : ''}${spec.where ? ` where ${spec.where}` : ''}`;
+  if (runnerOf(knex)) await run(knex, sql);
+  else await (await import('./build-index.js')).buildIndex(knex, sql);
 }
 
-/** DROP INDEX CONCURRENTLY; one that is not there is no error. @throws FLT_IN_TRANSACTION */
+/** DROP INDEX CONCURRENTLY; one that is not there is no error, one whose drop was cut off is dropped. Safe to repeat. @throws FLT_IN_TRANSACTION */
 export async function dropIndexConcurrently(knex: Knex, { name }: Pick<IndexSpec, 'name'>): Promise<void> {
   outside(knex, 'dropIndexConcurrently');
   await run(knex, `drop index concurrently if exists ${ident(name)}`);
-}
-
-export interface ConstraintName {
-  readonly table: string;
-  readonly name: string;
 }
 
 export type OnChange = 'cascade' | 'restrict' | 'set null' | 'set default' | 'no action';
@@ -63,21 +64,29 @@ export interface ForeignKeySpec extends ConstraintName {
 
 /**
  * Adds a foreign key that holds for new rows at once; those that are there are judged by `validateConstraint`, in a later migration. The
- * referencing columns want an index of their own, or every delete from the other table reads this one. One that is there already stays.
+ * referencing columns want an index of their own, or every delete from the other table reads this one. One of the same columns, and of the same
+ * `onDelete` and `onUpdate` where these are given, stays. Safe to repeat.
+ * @throws FLT_CONSTRAINT_MISMATCH (nothing is changed)
  */
 export async function addForeignKeyNotValid(knex: Knex, spec: ForeignKeySpec): Promise<void> {
-  const { references, onDelete, onUpdate } = spec;
-  await addConstraint(
-    knex,
-    spec,
-    `foreign key (${names(spec.columns)}) references ${ident(references.table)} (${names(references.columns)})` +
-      `${onDelete ? ` on delete ${action(onDelete)}` : ''}${onUpdate ? ` on update ${action(onUpdate)}` : ''} not valid`,
-  );
+  const { columns, references, onDelete, onUpdate } = spec;
+  await addConstraint(knex, spec, {
+    definition:
+      `foreign key (${names(columns)}) references ${ident(references.table)} (${names(references.columns)})` +
+      `${onDelete ? ` on delete ${action(onDelete)}` : ''}${onUpdate ? ` on update ${action(onUpdate)}` : ''}`,
+    isSame:
+      `contype = 'f' and confrelid = ${literal(ident(references.table))}::regclass and ${columnsAre('con', columns)} and ${columnsAre('conf', references.columns)}` +
+      `${onDelete ? ` and confdeltype = '${ACTIONS[onDelete]}'` : ''}${onUpdate ? ` and confupdtype = '${ACTIONS[onUpdate]}'` : ''}`,
+  });
 }
 
-/** Adds a check that holds for new rows at once; those that are there are judged by `validateConstraint`. One that is there already stays. */
+/**
+ * Adds a check that holds for new rows at once; those that are there are judged by `validateConstraint`. One of the same expression stays; an
+ * expression that names its own table cannot be compared, and any check of that name stays. Safe to repeat.
+ * @throws FLT_CONSTRAINT_MISMATCH (nothing is changed)
+ */
 export const addCheckNotValid = (knex: Knex, spec: ConstraintName & { /** SQL. */ readonly check: string }): Promise<void> =>
-  addConstraint(knex, spec, `check (${spec.check}) not valid`);
+  addConstraint(knex, spec, { definition: `check (${spec.check})`, isSame: `contype = 'c'`, check: spec.check });
 
 /**
  * Judges the rows that are there, under a lock that stops neither reads nor writes. In the transaction that added the constraint it would
@@ -98,25 +107,28 @@ export async function setNotNullSafely(knex: Knex, { table, column }: { readonly
   outside(knex, 'setNotNullSafely');
   // Where this is too long the server cuts it, wherever it stands: behind the column's name, so that no two columns share one
   const name = `${column}_not_null_proof`;
-  if (!(await isNotNull(knex, table, column))) {
+  const sql = `alter table ${ident(table)} alter column ${ident(column)} set not null`;
+  if (runnerOf(knex)?.isAnswered(sql) || !(await isNotNull(knex, table, column))) {
     await addCheckNotValid(knex, { table, name, check: `${ident(column)} is not null` });
     await validateConstraint(knex, { table, name });
-    await run(knex, `alter table ${ident(table)} alter column ${ident(column)} set not null`);
+    await run(knex, sql);
   }
   await run(knex, `alter table ${ident(table)} drop constraint if exists ${ident(name)}`);
 }
 
 /**
  * A unique constraint whose index is built beforehand, without stopping writes. Rows that are not unique fail the build, and nothing stays.
- * Safe to repeat.
- * @throws FLT_IN_TRANSACTION
+ * One over the same columns, in the same order, stays. Safe to repeat.
+ * @throws FLT_IN_TRANSACTION, FLT_CONSTRAINT_MISMATCH, FLT_INDEX_MISMATCH (nothing is changed), FLT_CONCURRENTLY_BUSY
  */
 export async function addUniqueUsingIndex(knex: Knex, spec: ConstraintName & { readonly columns: readonly string[] }): Promise<void> {
   const { table, name, columns } = spec;
   outside(knex, 'addUniqueUsingIndex');
-  if (await constraintKind(knex, spec)) return;
+  const sql = `alter table ${ident(table)} add constraint ${ident(name)} unique using index ${ident(name)}`;
+  const isSame = `pg_get_constraintdef(oid) = 'UNIQUE (' || ${columnsPrinted(columns)} || ')'`;
+  if (await isStanding(knex, { table, name, sql, definition: `unique (${names(columns)})`, isSame })) return;
   await createIndexConcurrently(knex, { name, table, columns, unique: true });
-  await run(knex, `alter table ${ident(table)} add constraint ${ident(name)} unique using index ${ident(name)}`);
+  await run(knex, sql);
 }
 
 /**
@@ -133,9 +145,10 @@ export async function addEnumValue(
 const part = (it: IndexPart): string => (typeof it === 'string' ? ident(it) : `(${it.expression})`);
 const names = (list: readonly string[]): string => list.map(ident).join(', ');
 
-const ACTIONS: readonly string[] = ['cascade', 'restrict', 'set null', 'set default', 'no action'] satisfies OnChange[];
+/** With the letters that the catalog has for them. */
+const ACTIONS: Readonly<Record<OnChange, string>> = { cascade: 'c', restrict: 'r', 'set null': 'n', 'set default': 'd', 'no action': 'a' };
 function action(it: OnChange): string {
-  if (!ACTIONS.includes(it)) throw new TypeError(`"${it}" is none of ${ACTIONS.join(', ')}`);
+  if (!Object.hasOwn(ACTIONS, it)) throw new TypeError(`"${it}" is none of ${Object.keys(ACTIONS).join(', ')}`);
   return it;
 }
 
@@ -143,27 +156,13 @@ function outside(knex: Knex, helper: string): void {
   if (knex.isTransaction) throw new FlotillaError('FLT_IN_TRANSACTION', `${helper} does not work inside a transaction.`, { helper });
 }
 
-const KINDS: Readonly<Record<string, string>> = {
-  f: 'foreign key',
-  c: 'check',
-  u: 'unique',
-  p: 'primary key',
-  x: 'exclude',
-  n: 'not null',
-};
-
-async function constraintKind(knex: Knex, { table, name }: ConstraintName): Promise<string | undefined> {
-  const { rows } = await run(
-    knex,
-    `select contype::text as kind from pg_constraint where conrelid = ${literal(ident(table))}::regclass and conname = ${literal(name)}`,
-  );
-  return rows[0] && KINDS[rows[0].kind as string];
-}
-
-async function addConstraint(knex: Knex, at: ConstraintName, definition: string): Promise<void> {
-  const found = await constraintKind(knex, at);
-  if (found !== undefined && definition.startsWith(found)) return;
-  await run(knex, `alter table ${ident(at.table)} add constraint ${ident(at.name)} ${definition}`);
+async function addConstraint(
+  knex: Knex,
+  { table, name }: ConstraintName,
+  wanted: { readonly definition: string; readonly isSame: string; readonly check?: string },
+): Promise<void> {
+  const sql = `alter table ${ident(table)} add constraint ${ident(name)} ${wanted.definition} not valid`;
+  if (!(await isStanding(knex, { table, name, sql, ...wanted }))) await run(knex, sql);
 }
 
 async function isNotNull(knex: Knex, table: string, column: string): Promise<boolean> {

@@ -55,7 +55,13 @@ export function createKnexEngine(options: KnexEngineOptions): MigrationEngine {
       const gate = statementGate(on, file.name);
       const knex = pinnedKnex(on.client, {
         serverVersion: on.serverVersion,
-        hooks: { insideTransaction: file.transactional, answerWithinMs: on.answerWithinMs, isSending: gate.isSending, around: gate.around },
+        hooks: {
+          insideTransaction: file.transactional,
+          answerWithinMs: on.answerWithinMs,
+          isSending: gate.isSending,
+          around: gate.around,
+          isAnswered: on.isAnswered ?? (() => false),
+        },
         knex: {
           ...(options.wrapIdentifier ? { wrapIdentifier: options.wrapIdentifier } : {}),
           ...(options.postProcessResponse ? { postProcessResponse: options.postProcessResponse } : {}),

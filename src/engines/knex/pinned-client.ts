@@ -8,6 +8,7 @@ import type { Transform } from 'node:stream';
 import Knex, { type Knex as KnexHandle } from 'knex';
 import type { Client } from 'pg';
 import { FlotillaError } from '../../domain/errors.js';
+import { putRunner } from '../../migration/runner-of.js';
 
 const require = createRequire(import.meta.url);
 
@@ -46,6 +47,8 @@ export interface PinnedHooks {
   readonly isSending: () => boolean;
   /** Takes the place of sending one statement; what it answers is what Knex gets. `streams`: its rows go into a stream. */
   readonly around: <Answer>(query: Query, streams: boolean, send: () => Promise<Answer>) => Promise<Answer>;
+  /** Whether a statement, sent next, would be answered as an earlier attempt was. */
+  readonly isAnswered: (sql: string) => boolean;
 }
 
 interface Pinned extends PinnedHooks {
@@ -200,5 +203,6 @@ export function pinnedKnex(client: Client, options: PinnedOptions): KnexHandle {
   const dialect = knex.client as DialectClient;
   dialect.config.client = 'pg'; // migrations ask `knex.client.config.client === 'pg'`
   pinned.set(dialect.config, { ...options.hooks, connection: client });
+  putRunner(dialect.config, { isAnswered: options.hooks.isAnswered });
   return knex;
 }

@@ -78,6 +78,12 @@ export class Journal {
     return this.#entries.get(id);
   }
 
+  /** Whether the statement, sent next, is answered from here. Counts nothing. */
+  answers(sql: string, bindings: readonly unknown[]): boolean {
+    const key = keyOf(sql, bindings);
+    return this.#entries.get(`${key} ${(this.#counts.get(key) ?? 0) + 1}`)?.state === 'done';
+  }
+
   /** Counts as they are now: a block that is rolled back has sent nothing. */
   mark(): ReadonlyMap<string, number> {
     return new Map(this.#counts);

@@ -128,6 +128,7 @@ async function runFile(attempt: Attempt, session: TenantSession, file: Migration
     schema: tenant.schema ?? 'public',
     tenantId: tenant.id,
     around: run.around,
+    isAnswered: run.isAnswered,
   });
   run.finish();
   return ran;

@@ -44,6 +44,7 @@ interface Text {
 export interface OutsideRun {
   /** Takes the place of sending one statement of the file. */
   readonly around: RunOnTenant['around'];
+  readonly isAnswered: NonNullable<RunOnTenant['isAnswered']>;
   /** The file has ended: no block of its own may be open. */
   finish(): void;
 }
@@ -257,6 +258,7 @@ export function createOutsideRun(attempt: Attempt, session: TenantSession, migra
         statements?.length === 1 ? single(statements[0]!, sql, bindings, sendIt) : several(sql, bindings, statements ?? [UNKNOWN], sendIt);
       return (await sent) as Awaited<ReturnType<typeof send>>;
     },
+    isAnswered: (sql) => journal.answers(sql, []),
     finish() {
       if (blocks.length) throw fail('FLT_STRAY_TRANSACTION', 'ended inside a transaction that it had begun.');
     },
