@@ -6,14 +6,17 @@ export const backfill: Template = {
   summary: 'a column filled in chunks, while the application goes on',
   text: (table) => ({
     intro: 'The column comes in an earlier migration, with a dual write if the application does not fill new rows itself.',
-    imports: ['backfill'],
+    imports: ['backfill', 'nullCount'],
     outside: true,
     shared: `const fill = backfill({
   table: '${table}',
   set: { full_name: "concat_ws(' ', first_name, last_name)" },
   where: 'full_name is null',
 });`,
-    declares: '{ backfill: fill }',
+    declares: `{
+  backfill: fill,
+  validate: [nullCount({ table: '${table}', column: 'full_name' })],
+}`,
     up: '  await fill.up(knex);',
     down: '  await knex.raw("select 1"); // what it filled goes with the column',
   }),
