@@ -15,6 +15,7 @@ import type { MigrationFile } from '../engines/engine.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { acceptedSources } from './edited-sources.js';
+import { findEarlyIndexes } from './find-early-indexes.js';
 import { type JudgedPlan, judgePhases } from './judge-phases.js';
 import { placeWaves } from './place-waves.js';
 import { mergeFindings } from './scan-findings.js';
@@ -86,6 +87,7 @@ export const createFreezePlan =
         ...waivers(files, planned),
         ...notValidated(files, planned),
         ...uncheckedContracts(files, contracts),
+        ...(await findEarlyIndexes(deps, files, planned)),
       );
     // Whoever would write like that may be held back by now
     const runs = ({ code, severity, migration }: Finding): boolean =>

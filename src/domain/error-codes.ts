@@ -330,6 +330,14 @@ export const ERROR_CODES = {
     'A pending migration says that it has effects outside the database: they happen again when an attempt is repeated, and no rollback takes them back.',
     'Make sure that they may happen twice for a tenant, then start.',
   ),
+  FLT_INDEX_BEFORE_LOAD: row(
+    'PreflightError',
+    'no',
+    'none',
+    3,
+    'A pending migration builds an index on a table before it writes any number of its rows: each is written through the index, which takes longer and leaves it larger than one that is built at the end.',
+    'Build the index after the rows are written; or, where they are found by it, say so: flotilla = { waive: { FLT_INDEX_BEFORE_LOAD: "…" } }.',
+  ),
   FLT_NOT_VALIDATED: row(
     'PreflightError',
     'no',

@@ -60,6 +60,8 @@ export interface MigrationEngine {
   /** Tables that `up` may write any number of rows of in one statement, as far as the file's source shows; without a schema, the tenant's. The
    *  source is read, never run; one that cannot be read shows none. Cached. */
   bulkWrites(file: MigrationFile): Promise<readonly Name[]>;
+  /** Tables that `up` builds an index on before it writes any number of their rows, read in the same way. Cached. */
+  indexedBeforeLoad(file: MigrationFile): Promise<readonly Name[]>;
   /** Runs `up` or `down` on the pinned connection, inside whatever transaction the caller has opened. Answers what was sent.
    *  @throws FLT_MIGRATION_FAILED and the SQLSTATE-mapped codes */
   run(file: MigrationFile, direction: 'up' | 'down', on: RunOnTenant): Promise<Ran>;

@@ -14,6 +14,7 @@ const said = z.string().trim().min(1, { error: 'expected a text that says someth
 /** Refusals and warnings that a file may wave through, each with the reason why it is right here. */
 const waivers = z.strictObject({
   FLT_BULK_WRITE: said.optional(),
+  FLT_INDEX_BEFORE_LOAD: said.optional(),
   FLT_NOT_VALIDATED: said.optional(),
   FLT_CONTRACT_UNCHECKED: said.optional(),
 });
