@@ -12,6 +12,13 @@ export interface Name {
   readonly name: string;
 }
 
+export interface Index {
+  /** As written. */
+  readonly table: Name;
+  /** Those that it is over by name. */
+  readonly columns: readonly string[];
+}
+
 /** Statements that Postgres refuses in a transaction block. */
 export type Bare =
   | { readonly what: 'createIndex'; readonly index: string | undefined; readonly table: Name; readonly tree: Tree }
@@ -51,8 +58,8 @@ export interface Statement {
   readonly bulk: readonly Name[];
   /** Of those the ones that get rows, or rows anew: not by DELETE. */
   readonly loads: readonly Name[];
-  /** The table that it builds an index on which is not unique, as written. */
-  readonly indexes: readonly Name[];
+  /** The index that it builds, where that is not unique and over all rows. */
+  readonly indexes: readonly Index[];
   /** Relations that it grants or revokes rights on, as written; `*`: all of a schema. */
   readonly grants: readonly Name[];
   /** These rights are on columns. */
@@ -156,7 +163,7 @@ function describe(raw: RawStmt): Statement {
     targets: [...found.targets, ...targetsOf(type, body)],
     bulk: sends ? [...found.bulk, ...bulkTarget(type, body)] : [],
     loads: sends ? [...found.loads, ...loadTarget(type, body)] : [],
-    indexes: type === 'IndexStmt' && !body.unique ? [rangeVar(body.relation as Tree)] : [],
+    indexes: type === 'IndexStmt' && !body.unique && !body.whereClause ? [indexOf(body)] : [],
     grants: type === 'GrantStmt' ? grantedOn(body) : [],
     ...(type === 'GrantStmt' && namesColumns(body) ? { ofColumns: true as const } : {}),
     types: typesOf(type, body),
@@ -233,6 +240,11 @@ function bulkTarget(type: string, body: Tree): Name[] {
 }
 
 const loadTarget = (type: string, body: Tree): Name[] => (type === 'DeleteStmt' ? [] : bulkTarget(type, body));
+
+function indexOf(body: Tree): Index {
+  const parts = (body.indexParams as { IndexElem: { name?: string } }[] | undefined) ?? [];
+  return { table: rangeVar(body.relation as Tree), columns: parts.flatMap(({ IndexElem: { name } }) => name ?? []) };
+}
 
 const strings = (nodes: Json | undefined): string[] =>
   ((nodes as Json[] | undefined) ?? []).map((node) => (node as { String: { sval: string } }).String?.sval ?? '');

@@ -10,7 +10,7 @@ const MAKES_INDEX = /\b(index|createIndexConcurrently)\b/i;
 
 /**
  * Tables on which `up` builds an index, and whose rows it then writes in any number: by UPDATE, MERGE, and INSERT of what a query answers. An index
- * that is unique is none: the rows may need it. Whether a branch is taken is not judged; where a name stands for several tables, nothing is told.
+ * that is unique, or over part of the rows, is none: the load may need it. Whether a branch is taken is not judged; where a name stands for several tables, nothing is told.
  */
 export const indexedBeforeLoadOf = (file: SourceFile): Promise<readonly Name[]> =>
   readSource(file, MAKES_INDEX, async ({ program, sentBy }) => {
@@ -22,7 +22,7 @@ export const indexedBeforeLoadOf = (file: SourceFile): Promise<readonly Name[]> 
         const sql = ways.length === 1 ? await understood(ways[0]!) : undefined;
         for (const { kind, loads, indexes } of (sql === undefined ? undefined : await statementsOf(sql)) ?? []) {
           for (const table of kind === 'read' ? [] : known(loads)) if (indexed.has(keyOf(table))) found.set(keyOf(table), table);
-          for (const table of known(indexes)) indexed.add(keyOf(table));
+          for (const table of known(indexes.map((index) => index.table))) indexed.add(keyOf(table));
         }
       }
     }

@@ -249,16 +249,17 @@ function isQuery(given: AnyNode, { handle }: Chain, spoken: Spoken): boolean {
 
 const ON_TABLE = ['createTable', 'createTableIfNotExists', 'alterTable', 'table'];
 
-/** Of each table with an index that is not unique. */
+/** Of each table with an index that is not unique, and over all rows. */
 function* schemaStatements(chain: Chain, spoken: Spoken, knex: KnexHandle): Generator<Sent> {
   for (const { method, given, end: at } of chain.links) {
     const [table] = given;
-    if (!table || !ON_TABLE.includes(method ?? '') || !makesIndex(given.at(-1)!, spoken)) continue;
+    const columns = table && ON_TABLE.includes(method ?? '') ? indexedColumns(given.at(-1)!, spoken) : [];
+    if (!table || columns.length === 0) continue;
     const ways = spoken.texts(table).flatMap((text) =>
       schemasOf(chain, spoken).map((home) =>
         compiled(() => {
           const schema = home === undefined ? knex.schema : knex.schema.withSchema(home);
-          const [index] = schema.alterTable(standIn(text), (it) => void it.index(['it'])).toSQL();
+          const [index] = schema.alterTable(standIn(text), (it) => void it.index(columns)).toSQL();
           return knex.raw(index!.sql);
         }),
       ),
@@ -267,27 +268,42 @@ function* schemaStatements(chain: Chain, spoken: Spoken, knex: KnexHandle): Gene
   }
 }
 
-/** Whether a function of a table, `(table) => { … }`, calls `table.index(…)` or `table.integer('n').index()`. */
-function makesIndex(given: AnyNode, spoken: Spoken): boolean {
-  return spoken.meanings(given).some((made) => {
+/** Columns that a function of a table, `(table) => { … }`, names in `table.index(…)` and `table.integer('n').index()`. */
+function indexedColumns(given: AnyNode, spoken: Spoken): readonly string[] {
+  return spoken.meanings(given).flatMap((made) => {
     const [table] = 'params' in made ? made.params : [];
-    if (table?.type !== 'Identifier') return false;
-    return [...within(made)].some(
-      (node) => node.type === 'CallExpression' && methodOf(node) === 'index' && chainOf(node, spoken).handle === table.name,
-    );
+    if (table?.type !== 'Identifier') return [];
+    return [...within(made)].flatMap((node) => {
+      if (node.type !== 'CallExpression' || methodOf(node) !== 'index') return [];
+      const { handle, links } = chainOf(node, spoken);
+      const [columns] = links[0]!.given;
+      // What comes third may say over which rows
+      return handle !== table.name || !columns || node.arguments.length > 2 ? [] : listed(columns, spoken);
+    });
   });
+}
+
+/** `'n'`, `['n', 'm']`; at least one, be it unknown. */
+function listed(given: AnyNode, spoken: Spoken): readonly string[] {
+  const named = spoken.meanings(given).flatMap((it): readonly (AnyNode | null)[] => (it.type === 'ArrayExpression' ? it.elements : [it]));
+  const texts = named.flatMap((it) => (it ? spoken.texts(it) : []));
+  return (texts.length > 0 ? texts : [UNKNOWN]).map(standIn);
 }
 
 /** `createIndexConcurrently(knex, { table: 'orders', … })`. */
 function concurrentIndexes(call: CallExpression, spoken: Spoken): readonly Forms[] {
   const [, spec] = call.arguments;
   return (spec ? spoken.meanings(spec) : []).flatMap((it) => {
-    const given = (name: string) =>
-      it.type === 'ObjectExpression'
-        ? it.properties.find((property) => property.type === 'Property' && !property.computed && nameOf(property.key) === name)
-        : undefined;
-    const table = given('table');
-    if (table?.type !== 'Property' || given('unique')) return [];
-    return spoken.texts(table.value).map((text) => [`create index on ${ident(standIn(text))} (it)`]);
+    const given = (name: string): AnyNode | undefined => {
+      const found = it.type === 'ObjectExpression' ? it.properties.find((property) => isNamed(property, name)) : undefined;
+      return found?.type === 'Property' ? found.value : undefined;
+    };
+    const [table, columns] = [given('table'), given('columns')];
+    if (!table || !columns || given('unique') || given('where')) return [];
+    const over = listed(columns, spoken).map(ident).join(', ');
+    return spoken.texts(table).map((text) => [`create index on ${ident(standIn(text))} (${over})`]);
   });
 }
+
+const isNamed = (property: AnyNode, name: string): boolean =>
+  property.type === 'Property' && !property.computed && nameOf(property.key) === name;

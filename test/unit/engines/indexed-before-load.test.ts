@@ -45,6 +45,7 @@ describe('an index before the load', () => {
     ['in a transaction of its own', `${INDEX} await knex.transaction(async (trx) => { await trx('orders').update({ n: 1 }); })`],
     ['behind a condition', `if (await knex.schema.hasTable('orders')) { ${INDEX} } ${LOAD}`],
     ['between others', `await knex.raw('create index on other (n)'); ${INDEX} await knex('other').del(); ${LOAD}`],
+    ['over columns that are not known', `await knex.schema.alterTable('orders', (t) => { t.index(columns); }); ${LOAD}`],
     ['under another name', `${INDEX} await knex({ o: 'orders' }).update({ n: 1 })`],
     ['into columns that are named', `${INDEX} await knex(knex.raw('orders (n)')).insert(knex.select('n').from('old'))`],
     [
@@ -66,7 +67,19 @@ describe('an index before the load', () => {
     ['another table is filled', `${INDEX} await knex.raw('insert into other select * from orders')`],
     ['the table of another schema is filled', `${INDEX} await knex.raw('insert into shared.orders select * from orders')`],
     ['the index is unique', `await knex.raw('create unique index on orders (n)'); ${LOAD}`],
-    ['the index is unique, by createIndexConcurrently', `await createIndexConcurrently(knex, { table: 'orders', unique: true }); ${LOAD}`],
+    [
+      'the index is unique, by createIndexConcurrently',
+      `await createIndexConcurrently(knex, { table: 'orders', columns: ['n'], unique: true }); ${LOAD}`,
+    ],
+    ['the index is over part of the rows', `await knex.raw('create index on orders (n) where n > 0'); ${LOAD}`],
+    [
+      'the index is over part of the rows, by createIndexConcurrently',
+      `await createIndexConcurrently(knex, { table: 'orders', columns: ['n'], where: 'n > 0' }); ${LOAD}`,
+    ],
+    [
+      'the index is over part of the rows, by the builder',
+      `await knex.schema.alterTable('orders', (t) => { t.index(['n'], 'i', { predicate: knex.whereNotNull('n') }); }); ${LOAD}`,
+    ],
     ['it is a constraint', `await knex.schema.createTable('orders', (t) => { t.increments('id'); t.integer('n').unique(); }); ${LOAD}`],
     ['rows stand in the source', `${INDEX} await knex('orders').insert([{ n: 1 }]); await knex.raw('insert into orders values (1)')`],
     ['rows are deleted', `${INDEX} await knex('orders').where('n', 1).del(); await knex.raw('delete from orders')`],
