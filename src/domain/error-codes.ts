@@ -335,7 +335,7 @@ export const ERROR_CODES = {
     'no',
     'none',
     3,
-    'A pending migration builds an index on a table before it writes any number of its rows: each is written through the index, which takes longer and leaves it larger than one that is built at the end.',
+    'A pending migration builds an index on a table before it, or a backfill that is pending too, writes any number of its rows: each is written through the index, which takes longer and leaves it larger than one that is built at the end.',
     'Build the index after the rows are written; or, where they are found by it, say so: flotilla = { waive: { FLT_INDEX_BEFORE_LOAD: "…" } }.',
   ),
   FLT_NOT_VALIDATED: row(

@@ -2,11 +2,9 @@
 
 import type { AnyNode, Program } from 'acorn';
 import { type Name, statementsOf } from '../../postgres/statement.js';
+import { MAKES_INDEX } from './built-indexes.js';
 import { known, type ReadSource, readSource, type Sent, type SourceFile, understood } from './sent-statements.js';
 import { nameOf, partsOfUp, within } from './source.js';
-
-/** A file without any of these builds no index that is looked for. */
-const MAKES_INDEX = /\b(index|createIndexConcurrently)\b/i;
 
 /**
  * Tables on which `up` builds an index, and whose rows it then writes in any number: by UPDATE, MERGE, and INSERT of what a query answers. An index

@@ -5,8 +5,8 @@ import { relative } from 'node:path';
 import type { Knex } from 'knex';
 import { FlotillaError, ourError } from '../../domain/errors.js';
 import { classify } from '../../postgres/sqlstate.js';
-import type { Name } from '../../postgres/statement.js';
 import type { MigrationEngine, MigrationFile, RunOnTenant } from '../engine.js';
+import { builtIndexesOf } from './built-indexes.js';
 import { bulkWritesOf } from './bulk-writes.js';
 import { checksum } from './checksum.js';
 import { indexedBeforeLoadOf } from './indexed-before-load.js';
@@ -26,8 +26,8 @@ export interface KnexEngineOptions extends LoaderOptions {
 export function createKnexEngine(options: KnexEngineOptions): MigrationEngine {
   const loader = createLoader(options);
   /** Reads the source of a file once, as it was loaded: what stands there now may be another. */
-  function reading(read: (file: SourceFile) => Promise<readonly Name[]>): (file: MigrationFile) => Promise<readonly Name[]> {
-    const known = new Map<string, Promise<readonly Name[]>>();
+  function reading<Found>(read: (file: SourceFile) => Promise<readonly Found[]>): (file: MigrationFile) => Promise<readonly Found[]> {
+    const known = new Map<string, Promise<readonly Found[]>>();
     return ({ path, checksum: loaded }) => {
       const key = `${loaded} ${path}`;
       const before = known.get(key);
@@ -45,6 +45,7 @@ export function createKnexEngine(options: KnexEngineOptions): MigrationEngine {
   return {
     bulkWrites: reading(bulkWritesOf),
     indexedBeforeLoad: reading(indexedBeforeLoadOf),
+    builtIndexes: reading(builtIndexesOf),
 
     async list() {
       const { migrations, problems } = await loader.load();

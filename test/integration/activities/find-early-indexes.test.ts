@@ -1,4 +1,4 @@
-/** Pending files that build an index before they fill its table, as a plan tells of them. */
+/** Indexes that pending files build before their table is filled, as a plan tells of them. */
 
 import { afterEach, expect, it } from 'vitest';
 import { findEarlyIndexes } from '../../../src/activities/find-early-indexes.js';
@@ -13,7 +13,7 @@ afterEach(async () => {
 const UP = `export const up = async (knex) => { await knex.raw('create index on orders (n); create index on app.users (n)');
   await knex.raw('update orders set n = 1; update app.users set n = 1'); };`;
 const FILL = `import { backfill } from 'flotilla/migration';
-  const fill = backfill({ table: 'orders', set: { n: '1' } }); export const config = { transaction: false };`;
+  const fill = backfill({ table: 'items', set: { n: '1' } }); export const config = { transaction: false };`;
 
 /** Files are only read: there is no server. */
 function setup(files: Readonly<Record<string, string>>): RunnerFixture {
@@ -49,6 +49,53 @@ it('says nothing of what the plan would not run, of a reason that a file gives, 
   });
   const found = await find(fixture, ['02_says', '03_declares', '04_fills']);
   expect(found.map(({ migration }) => migration)).toEqual(['03_declares', '03_declares']);
+});
+
+const builds = (
+  index: string,
+) => `import { createIndexConcurrently } from 'flotilla/migration'; export const config = { transaction: false };
+  export const up = async (knex) => { ${index} };`;
+const fills = (backfill: string) => `import { backfill } from 'flotilla/migration';
+  const fill = backfill(${backfill}); export const config = { transaction: false };
+  export const flotilla = { backfill: fill }; export const up = fill.up;`;
+const SETS = `{ table: 'orders', set: { total: 'n * 2' } }`;
+const COPIES = `{ table: 'old', into: { table: 'orders' }, transform: (row) => row }`;
+
+it.each([
+  ['a column that is set', `await knex.raw('create index on orders (n, total)');`, SETS],
+  ['a column that is set, by the builder', `await knex.schema.alterTable('orders', (t) => { t.index(['n', 'total']); });`, SETS],
+  ['a column that is made and set', `await knex.schema.createTable('orders', (t) => { t.integer('total').index(); });`, SETS],
+  ['a column that is set, outside', `await createIndexConcurrently(knex, { table: 'orders', name: 'i', columns: ['total'] });`, SETS],
+  ['a table that is filled from another', `await knex.raw('create index on orders (n)');`, COPIES],
+])('[K-gap] warns of an index in an earlier file than the backfill that writes through it: %s', async (_, index, backfill) => {
+  const fixture = setup({ '01_index.mjs': builds(index), '02_fill.mjs': fills(backfill) });
+  const message = '01_index builds an index on "orders", and 02_fill fills it after that, each row through the index.';
+  expect(await find(fixture)).toMatchObject([{ code: 'FLT_INDEX_BEFORE_LOAD', migration: '01_index', message }]);
+  expect(await find(fixture, ['01_index']), 'nothing fills it in this plan').toEqual([]);
+  expect(await find(fixture, ['02_fill']), 'it is there already').toEqual([]);
+});
+
+it.each([
+  ['columns that are not set', `await knex.raw('create index on orders (n)');`, SETS],
+  ['an expression', `await knex.raw('create index on orders ((total + 1))');`, SETS],
+  ['another table', `await knex.raw('create index on other (total)');`, SETS],
+  ['the table that is read', `await knex.raw('create index on old (total)');`, COPIES],
+  ['a table of another schema', `await knex.raw('create index on app.orders (total)');`, SETS],
+  ['columns that must be unique', `await knex.raw('create unique index on orders (total)');`, SETS],
+  ['rows that are left to fill', `await knex.raw('create index on orders (total) where total is null');`, SETS],
+  [
+    'what transform may set',
+    `await knex.raw('create index on orders (total)');`,
+    `{ table: 'orders', where: 'true', transform: (row) => row }`,
+  ],
+])('says nothing of an index before a backfill over %s', async (_, index, backfill) => {
+  expect(await find(setup({ '01_index.mjs': builds(index), '02_fill.mjs': fills(backfill) }))).toEqual([]);
+});
+
+it('says nothing of an index that comes after the backfill, or gives its reason', async () => {
+  const index = builds(`await knex.raw('create index on orders (total)');`);
+  const says = `export const flotilla = { waive: { FLT_INDEX_BEFORE_LOAD: 'rows are found by it' } }; ${index}`;
+  expect(await find(setup({ '01_index.mjs': says, '02_fill.mjs': fills(SETS), '03_index.mjs': index }))).toEqual([]);
 });
 
 it('says nothing of a file that is another on disk than the one that was loaded', async () => {
