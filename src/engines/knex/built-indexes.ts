@@ -1,7 +1,6 @@
 /** Indexes that a migration file builds, read from its source. */
 
-import type { Index } from '../../postgres/statement.js';
-import { statementsOf } from '../../postgres/statement.js';
+import { type Index, statementsOf } from '../../postgres/statement.js';
 import { known, readSource, type SourceFile, understood } from './sent-statements.js';
 import { partsOfUp } from './source.js';
 
