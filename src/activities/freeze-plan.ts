@@ -10,10 +10,12 @@ import { gatesOffFindings, turnOff } from '../domain/gates-off.js';
 import { closurePin, type Finding, type PlannedMigration, type PlanSummary } from '../domain/plan.js';
 import { contractGates } from '../domain/planned-gates.js';
 import type { ResolvedStrategy } from '../domain/resolve-strategy.js';
+import { notValidated, uncheckedContracts } from '../domain/unchecked-data.js';
 import type { MigrationFile } from '../engines/engine.js';
 import type { Activities } from './contract.js';
 import type { ActivityDeps } from './deps.js';
 import { acceptedSources } from './edited-sources.js';
+import { findEarlyIndexes } from './find-early-indexes.js';
 import { type JudgedPlan, judgePhases } from './judge-phases.js';
 import { placeWaves } from './place-waves.js';
 import { mergeFindings } from './scan-findings.js';
@@ -76,11 +78,20 @@ export const createFreezePlan =
     }
     const gates = turnOff(strategy.policy.gates, input.gatesOff ?? []);
     findings.push(...gatesOffFindings(gates));
+    const planned = new Set(migrations.map(({ name }) => name));
+    const contracts = phases.contracts.filter(({ name }) => planned.has(name));
     // Of a backfill run again, the rest of its file does nothing
-    if (!operation) findings.push(...sideEffects(files, migrations), ...waivers(files, migrations));
+    if (!operation)
+      findings.push(
+        ...sideEffects(files, planned),
+        ...waivers(files, planned),
+        ...notValidated(files, planned),
+        ...uncheckedContracts(files, contracts),
+        ...(await findEarlyIndexes(deps, files, planned)),
+      );
     // Whoever would write like that may be held back by now
     const runs = ({ code, severity, migration }: Finding): boolean =>
-      code !== 'FLT_BULK_WRITE' || severity !== 'warning' || migrations.some(({ name }) => name === migration);
+      code !== 'FLT_BULK_WRITE' || severity !== 'warning' || planned.has(migration ?? '');
     const judged = mergeFindings(nobodyHasIt(allowOutOfOrder(findings.filter(runs), strategy), counts.pending ?? 0));
     const frozen =
       (input.mode === 'freeze' || onDemand) && (counts.pending ?? 0) > 0 && !judged.some((finding) => finding.severity === 'error');
@@ -214,9 +225,9 @@ async function plannedMigrations(
 }
 
 /** What happens outside the database is neither once per tenant nor taken back. */
-const sideEffects = (files: readonly MigrationFile[], planned: PlanSummary['migrations']): Finding[] =>
+const sideEffects = (files: readonly MigrationFile[], planned: ReadonlySet<string>): Finding[] =>
   files.flatMap(({ name, declares: { sideEffects, owner } = {} }) =>
-    sideEffects === undefined || !planned.some((migration) => migration.name === name)
+    sideEffects === undefined || !planned.has(name)
       ? []
       : [
           {
@@ -229,9 +240,9 @@ const sideEffects = (files: readonly MigrationFile[], planned: PlanSummary['migr
   );
 
 /** What a file has waved through is known to whoever starts it. */
-const waivers = (files: readonly MigrationFile[], planned: PlanSummary['migrations']): Finding[] =>
+const waivers = (files: readonly MigrationFile[], planned: ReadonlySet<string>): Finding[] =>
   files.flatMap(({ name, declares: { waive = {} } = {} }) =>
-    !planned.some((migration) => migration.name === name)
+    !planned.has(name)
       ? []
       : Object.entries(waive).map(([code, reason]) => ({
           severity: 'info',

@@ -330,6 +330,22 @@ export const ERROR_CODES = {
     'A pending migration says that it has effects outside the database: they happen again when an attempt is repeated, and no rollback takes them back.',
     'Make sure that they may happen twice for a tenant, then start.',
   ),
+  FLT_INDEX_BEFORE_LOAD: row(
+    'PreflightError',
+    'no',
+    'none',
+    3,
+    'A pending migration builds an index on a table before it, or a backfill that is pending too, writes any number of its rows: each is written through the index, which takes longer and leaves it larger than one that is built at the end.',
+    'Build the index after the rows are written; or, where they are found by it, say so: flotilla = { waive: { FLT_INDEX_BEFORE_LOAD: "…" } }.',
+  ),
+  FLT_NOT_VALIDATED: row(
+    'PreflightError',
+    'no',
+    'none',
+    3,
+    'A pending migration changes data (a backfill), and neither it nor what comes after it in its change, before the contract, declares a check.',
+    'Declare what must hold afterwards (flotilla.validate), there or in a newer migration that names it in after; or say why nothing has to be checked: flotilla = { waive: { FLT_NOT_VALIDATED: "…" } }.',
+  ),
   FLT_CONTRACT_TOO_SOON: row(
     'PreflightError',
     'no',
@@ -345,6 +361,14 @@ export const ERROR_CODES = {
     3,
     'The bake time of a contract has not passed since the rollouts of what it comes after have ended.',
     'Wait until then; what comes before the contract can go out meanwhile: flotilla start --to MIGRATION.',
+  ),
+  FLT_CONTRACT_UNCHECKED: row(
+    'PreflightError',
+    'no',
+    'none',
+    3,
+    'Nothing that a contract comes after declares a check: whether old and new agree, and the dual write is in place, is looked at in no tenant before the old form goes.',
+    'Declare it (flotilla.validate) in a migration that the contract comes after: a new one, where the others are applied already; or say why nothing has to be checked, in the contract: flotilla = { waive: { FLT_CONTRACT_UNCHECKED: "…" } }.',
   ),
   FLT_FLAG_NOT_CONFIRMED: row(
     'PreflightError',

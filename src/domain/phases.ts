@@ -119,6 +119,15 @@ export function partsBeforeOf(files: readonly Phased[], name: string): readonly 
   return [...lineage(byName, name, (file) => partsBefore(byName, file))].sort(byCodeUnit);
 }
 
+/** What comes after a migration, oldest first: newer parts of its change, and whatever names it in `after`, directly or not. */
+export function partsAfter<File extends Phased>(files: readonly File[], name: string): readonly File[] {
+  const byName = new Map(files.map((file) => [file.name, file]));
+  const change = changesOf(files).find(({ migrations }) => migrations.some((part) => part.name === name));
+  return files
+    .filter((file) => file.name > name && (change?.migrations.includes(file) || lineage(byName, file.name).has(name)))
+    .sort((a, b) => byCodeUnit(a.name, b.name));
+}
+
 /** What comes before a contract in its change, oldest first; nothing when it is none. */
 export function partsBeforeContract<File extends Phased>(files: readonly File[], name: string): readonly File[] {
   const parts = files.some((file) => file.name === name && isContract(file)) ? partsBeforeOf(files, name) : [];

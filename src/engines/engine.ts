@@ -2,7 +2,7 @@
 
 import type { Client } from 'pg';
 import type { FlotillaMigration } from '../migration/declaration.js';
-import type { Name } from '../postgres/statement.js';
+import type { Index, Name } from '../postgres/statement.js';
 
 /** One migration file as this worker has it, loaded once per process. */
 export interface MigrationFile {
@@ -62,6 +62,10 @@ export interface MigrationEngine {
   /** Tables that `up` may write any number of rows of in one statement, as far as the file's source shows; without a schema, the tenant's. The
    *  source is read, never run; one that cannot be read shows none. Cached. */
   bulkWrites(file: MigrationFile): Promise<readonly Name[]>;
+  /** Tables that `up` builds an index on before it writes any number of their rows, read in the same way. Cached. */
+  indexedBeforeLoad(file: MigrationFile): Promise<readonly Name[]>;
+  /** Indexes that `up` builds, read in the same way: those that are not unique, and over all rows. Cached. */
+  builtIndexes(file: MigrationFile): Promise<readonly Index[]>;
   /** Runs `up` or `down` on the pinned connection, inside whatever transaction the caller has opened. Answers what was sent.
    *  @throws FLT_MIGRATION_FAILED and the SQLSTATE-mapped codes */
   run(file: MigrationFile, direction: 'up' | 'down', on: RunOnTenant): Promise<Ran>;

@@ -11,8 +11,13 @@ import type { Validation } from './validations.js';
 
 const said = z.string().trim().min(1, { error: 'expected a text that says something' });
 
-/** Refusals that a file may wave through, each with the reason why it is right here. */
-const waivers = z.strictObject({ FLT_BULK_WRITE: said.optional() });
+/** Refusals and warnings that a file may wave through, each with the reason why it is right here. */
+const waivers = z.strictObject({
+  FLT_BULK_WRITE: said.optional(),
+  FLT_INDEX_BEFORE_LOAD: said.optional(),
+  FLT_NOT_VALIDATED: said.optional(),
+  FLT_CONTRACT_UNCHECKED: said.optional(),
+});
 
 const ofContract = ['bake', 'flags', 'appVersion'] as const;
 
@@ -39,7 +44,7 @@ const fields = z.strictObject({
   owner: said.optional(),
   /** What must hold of the data for the migration to count as applied. */
   validate: z.array(validationSpec).min(1, { error: 'expected at least one check' }).optional(),
-  /** What the file does on purpose although it would be refused: reasons by error code. The plan tells them. */
+  /** What the file does on purpose although it would be refused, or warned of: reasons by error code. The plan tells them. */
   waive: waivers.optional(),
 });
 

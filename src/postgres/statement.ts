@@ -12,6 +12,13 @@ export interface Name {
   readonly name: string;
 }
 
+export interface Index {
+  /** As written. */
+  readonly table: Name;
+  /** Those that it is over by name. */
+  readonly columns: readonly string[];
+}
+
 /** Statements that Postgres refuses in a transaction block. */
 export type Bare =
   | { readonly what: 'createIndex'; readonly index: string | undefined; readonly table: Name; readonly tree: Tree }
@@ -49,6 +56,10 @@ export interface Statement {
   readonly targets: readonly Name[];
   /** Tables that it may write any number of rows of, as written: by UPDATE, DELETE, MERGE, and INSERT of what a query answers. */
   readonly bulk: readonly Name[];
+  /** Of those the ones that get rows, or rows anew: not by DELETE. */
+  readonly loads: readonly Name[];
+  /** The index that it builds, where that is not unique and over all rows. */
+  readonly indexes: readonly Index[];
   /** Relations that it grants or revokes rights on, as written; `*`: all of a schema. */
   readonly grants: readonly Name[];
   /** These rights are on columns. */
@@ -140,16 +151,19 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 function describe(raw: RawStmt): Statement {
   const [type, body] = Object.entries(raw.stmt as unknown as Record<string, Tree>)[0]!;
-  const found: Found = { functions: new Set<string>(), writes: false, targets: [], bulk: [], sequences: [] };
+  const found: Found = { functions: new Set<string>(), writes: false, targets: [], bulk: [], loads: [], sequences: [] };
   walk(body, found);
   const from = raw.stmt_location ?? 0;
+  const sends = [...RUNS, 'PrepareStmt'].includes(type);
   const all = {
     node: type,
     from,
     to: from + (raw.stmt_len ?? 0) + 1,
     functions: [...found.functions],
     targets: [...found.targets, ...targetsOf(type, body)],
-    bulk: [...RUNS, 'PrepareStmt'].includes(type) ? [...found.bulk, ...bulkTarget(type, body)] : [],
+    bulk: sends ? [...found.bulk, ...bulkTarget(type, body)] : [],
+    loads: sends ? [...found.loads, ...loadTarget(type, body)] : [],
+    indexes: type === 'IndexStmt' && !body.unique && !body.whereClause ? [indexOf(body)] : [],
     grants: type === 'GrantStmt' ? grantedOn(body) : [],
     ...(type === 'GrantStmt' && namesColumns(body) ? { ofColumns: true as const } : {}),
     types: typesOf(type, body),
@@ -188,6 +202,7 @@ interface Found {
   writes: boolean;
   readonly targets: Name[];
   readonly bulk: Name[];
+  readonly loads: Name[];
   readonly sequences: Name[];
 }
 
@@ -210,6 +225,7 @@ function walk(node: Json | undefined, found: Found): void {
       const { relation } = value as { relation?: Tree };
       if (relation) found.targets.push(rangeVar(relation));
       found.bulk.push(...bulkTarget(key, value as Tree));
+      found.loads.push(...loadTarget(key, value as Tree));
     }
     walk(value, found);
   }
@@ -221,6 +237,13 @@ function bulkTarget(type: string, body: Tree): Name[] {
   const query = (body.selectStmt as { SelectStmt?: Tree } | undefined)?.SelectStmt;
   if (type === 'InsertStmt' && (query === undefined || query.valuesLists)) return [];
   return [rangeVar(body.relation as Tree)];
+}
+
+const loadTarget = (type: string, body: Tree): Name[] => (type === 'DeleteStmt' ? [] : bulkTarget(type, body));
+
+function indexOf(body: Tree): Index {
+  const parts = (body.indexParams as { IndexElem: { name?: string } }[] | undefined) ?? [];
+  return { table: rangeVar(body.relation as Tree), columns: parts.flatMap(({ IndexElem: { name } }) => name ?? []) };
 }
 
 const strings = (nodes: Json | undefined): string[] =>

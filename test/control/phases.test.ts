@@ -165,6 +165,44 @@ it('[Z-gap] asks for flags and versions before each wave: one that was switched 
   expect((await fleet.ended()).state).toBe('succeeded');
 });
 
+it('[V-gap] the plan warns of a backfill that nothing checks, and of a contract before which nothing is checked, until the fleet is through it', async () => {
+  const FILL = '20260103000000_fill_text';
+  const unchecked = (plan: Pick<PlanSummary, 'findings'>) =>
+    plan.findings.filter(({ severity }) => severity === 'warning').map(({ code, migration }) => [code, migration]);
+  const fleet = await steeredFleet({
+    hosts,
+    config: `strategy: 'fast',`,
+    migrations: {
+      ...notes,
+      ...expand,
+      [`${FILL}.js`]: `const { backfill } = require('flotilla/migration');
+        const fill = backfill({ table: 'notes', set: { text: 'body' } });
+        exports.config = { transaction: false };
+        exports.flotilla = { phase: 'backfill', after: ['${EXPAND}'], backfill: fill };
+        exports.up = fill.up;
+        exports.down = async () => {};`,
+      [`${CONTRACT}.js`]: alter(`phase: 'contract', after: ['${FILL}']`, `t.dropColumn('body');`, `t.text('body');`),
+    },
+  });
+  const unfilled = ['FLT_NOT_VALIDATED', FILL];
+  const unlooked = ['FLT_CONTRACT_UNCHECKED', CONTRACT];
+  const [all, first] = [await fleet.client.plan(), await fleet.client.plan({ to: FILL })];
+  expect(unchecked(all), 'while all of it can still be written').toEqual([unfilled, unlooked]);
+  expect(first.frozen).toBe(true);
+  expect(unchecked(first)).toEqual([unfilled]);
+  expect(unchecked(await fleet.client.migrateTenant('t01')), 'the contract is left out').toEqual([
+    ['FLT_CONTRACT_TOO_SOON', CONTRACT],
+    unfilled,
+  ]);
+  await rollOut(fleet, { to: FILL });
+  const contracting = await fleet.client.plan();
+  expect(contracting).toMatchObject({ frozen: true, migrations: [{ name: CONTRACT }] });
+  expect(unchecked(contracting)).toEqual([unlooked]);
+  await rollOut(fleet, { planId: contracting.planId });
+  await born(fleet, 't03');
+  expect(unchecked(await fleet.client.plan()), 'nobody has old rows any more').toEqual([unfilled]);
+});
+
 it('[Z5] takes the files of --template zero-downtime as they are: the first three in a plan, the contract in a later one', async () => {
   const names = ['20260101000000_notes', ...namesOf('zero-downtime', 'it').map((name, at) => `2026020100000${at}_${name}`)];
   const sources = migrationSources('zero-downtime', 'people', names.slice(1), 'cjs', '.js');
@@ -175,9 +213,9 @@ it('[Z5] takes the files of --template zero-downtime as they are: the first thre
     migrations: Object.fromEntries(names.map((name, at) => [`${name}.js`, at === 0 ? people : sources[at - 1]!])),
   });
   const plan = await fleet.client.plan({ to: names[3]! });
-  expect(errors(plan)).toEqual([]);
+  expect(plan.findings, 'nor is there anything to warn of').toEqual([]);
   expect(plan.migrations.map(({ name }) => name)).toEqual(names.slice(0, 4));
-  expect(errors(await fleet.client.plan())).toEqual(['FLT_CONTRACT_TOO_SOON']);
+  expect((await fleet.client.plan()).findings).toMatchObject([{ code: 'FLT_CONTRACT_TOO_SOON' }]);
   await rollOut(fleet, { planId: plan.planId });
   await fleet.control(`update flotilla.rollout set finished_at = finished_at - interval '7 days'`);
   await rollOut(fleet);
@@ -217,7 +255,9 @@ it('[Z1] [Z2] [Z3] [Z4] [Z5] the example of docs/migrations/zero-downtime.md goe
     config: `strategy: 'fast', flags: async (flag) => flag === 'read-email-new',`,
   });
   const email = async () => (await fleet.rows<{ email: string }>('h1', 'select email from t01.users order by id')).map((row) => row.email);
-  expect(JSON.stringify((await fleet.client.plan()).findings)).toContain(`flotilla start --to ${constrain}`);
+  const { findings } = await fleet.client.plan();
+  expect(JSON.stringify(findings)).toContain(`flotilla start --to ${constrain}`);
+  expect(findings.map(({ severity }) => severity)).not.toContain('warning');
   await rollOut(fleet, { to: constrain! });
   await fleet.client.reportAppVersion('4.2.0', { app: 'web' });
   expect(errors(await fleet.client.plan())).toEqual(['FLT_BAKING']);
@@ -225,4 +265,11 @@ it('[Z1] [Z2] [Z3] [Z4] [Z5] the example of docs/migrations/zero-downtime.md goe
   await rollOut(fleet);
   expect(await email()).toEqual(['ana@shop.example', 'user-2@invalid']);
   expect(await fleet.client.phases()).toMatchObject([{ state: 'done', migrations: [{}, {}, {}, { name: last, has: 2, lacks: 0 }] }]);
+  const own = { failed: [], counts: { tenants: 2, passed: 2 }, checks: 2 };
+  expect(await fleet.client.validate(), "one in each tenant: the contract's own").toMatchObject(own);
+  await fleet.rows('h1', 'alter table t02.users drop constraint users_email_unique');
+  expect(await fleet.client.validate()).toMatchObject({
+    failed: [{ migration: last, tenants: ['t02'] }],
+    counts: { passed: 1, failed: 1 },
+  });
 });

@@ -168,6 +168,27 @@ it('warns of a plain file that writes a large table in one statement, in how man
   expect((await fleet.cli(['plan', '--json'])).json.findings).toEqual([]);
 });
 
+it('warns of a file that builds an index before it fills the table, and goes ahead', async () => {
+  const migration = '20260102000000_preferences';
+  const fleet = await setup({
+    migrations: {
+      '20260101000000_notes.js': createNotes,
+      [`${migration}.js`]: `exports.up = async (knex) => {
+          await knex.schema.createTable('preferences', (t) => { t.increments('id'); t.index(['id']); });
+          await knex('preferences').insert(knex('notes').select('id'));
+        };
+        exports.down = (knex) => knex.schema.dropTable('preferences');`,
+    },
+  });
+  await fleet.worker();
+  const plan = await fleet.cli(['plan', '--json']);
+  expect(plan, plan.stdout).toMatchObject({ code: 0, json: { frozen: true } });
+  expect(plan.json.findings).toMatchObject([{ severity: 'warning', code: 'FLT_INDEX_BEFORE_LOAD', migration }]);
+  expect((await fleet.cli(['plan', '--to', '20260101000000_notes', '--json'])).json.findings).toEqual([]);
+  const { stdout } = await fleet.cli(['plan']);
+  expect(stdout.replace(/\s+/g, ' ')).toContain(`FLT_INDEX_BEFORE_LOAD ${migration} ${migration} builds an index on "preferences"`);
+});
+
 it('[K-gap] refuses a plan when an applied file was edited: one finding for the fleet, exit 3', async () => {
   const fleet = await setup();
   const worker = await fleet.worker();

@@ -5,7 +5,7 @@
  * embeds the file, and a case in test/integration/migration/techniques.test.ts that takes it up, down and up again.
  */
 
-import { backfill, dualWrite } from './templates/data.js';
+import { backfill, dualWrite, validation } from './templates/data.js';
 import { enumValue, foreignKey, index, notNull, unique } from './templates/structure.js';
 import { addColumns, createTable, moveData, plain } from './templates/tables.js';
 import type { Template, TemplateInParts, TemplateText } from './templates/template.js';
@@ -23,6 +23,7 @@ export const TEMPLATES = {
   'enum-value': enumValue,
   'dual-write': dualWrite,
   backfill,
+  validation,
   'zero-downtime': zeroDowntime,
 } as const satisfies Record<string, Template | TemplateInParts>;
 

@@ -6,10 +6,13 @@ import type { Knex } from 'knex';
 import { FlotillaError, ourError } from '../../domain/errors.js';
 import { classify } from '../../postgres/sqlstate.js';
 import type { MigrationEngine, MigrationFile, RunOnTenant } from '../engine.js';
+import { builtIndexesOf } from './built-indexes.js';
 import { bulkWritesOf } from './bulk-writes.js';
 import { checksum } from './checksum.js';
+import { indexedBeforeLoadOf } from './indexed-before-load.js';
 import { createLoader, type LoaderOptions } from './loader.js';
 import { type PinnedHooks, pinnedKnex } from './pinned-client.js';
+import type { SourceFile } from './sent-statements.js';
 
 export interface KnexEngineOptions extends LoaderOptions {
   /** Becomes `knex.userParams`. */
@@ -22,24 +25,27 @@ export interface KnexEngineOptions extends LoaderOptions {
 
 export function createKnexEngine(options: KnexEngineOptions): MigrationEngine {
   const loader = createLoader(options);
-  const written = new Map<string, ReturnType<MigrationEngine['bulkWrites']>>();
-
-  /** Of the file as it was loaded: what stands there now may be another. */
-  async function readWrites({ path, checksum: loaded }: MigrationFile): ReturnType<MigrationEngine['bulkWrites']> {
-    const source = await readFile(path, 'utf8').catch(() => '');
-    if (checksum(source) !== loaded) return [];
-    return bulkWritesOf({ path, source, ...(options.wrapIdentifier ? { wrapIdentifier: options.wrapIdentifier } : {}) });
+  /** Reads the source of a file once, as it was loaded: what stands there now may be another. */
+  function reading<Found>(read: (file: SourceFile) => Promise<readonly Found[]>): (file: MigrationFile) => Promise<readonly Found[]> {
+    const known = new Map<string, Promise<readonly Found[]>>();
+    return ({ path, checksum: loaded }) => {
+      const key = `${loaded} ${path}`;
+      const before = known.get(key);
+      if (before) return before;
+      const found = (async () => {
+        const source = await readFile(path, 'utf8').catch(() => '');
+        if (checksum(source) !== loaded) return [];
+        return read({ path, source, ...(options.wrapIdentifier ? { wrapIdentifier: options.wrapIdentifier } : {}) });
+      })();
+      known.set(key, found);
+      return found;
+    };
   }
 
   return {
-    bulkWrites(file) {
-      const key = `${file.checksum} ${file.path}`;
-      const before = written.get(key);
-      if (before) return before;
-      const found = readWrites(file);
-      written.set(key, found);
-      return found;
-    },
+    bulkWrites: reading(bulkWritesOf),
+    indexedBeforeLoad: reading(indexedBeforeLoadOf),
+    builtIndexes: reading(builtIndexesOf),
 
     async list() {
       const { migrations, problems } = await loader.load();

@@ -29,6 +29,8 @@ const UNKNOWN: Statement = {
   functions: [],
   targets: [],
   bulk: [],
+  loads: [],
+  indexes: [],
   grants: [],
   types: [],
   sequences: [],

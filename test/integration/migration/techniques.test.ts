@@ -20,8 +20,8 @@ const [ADA, BOB, CY] = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000
 
 /** A tenant as it is before any of the migrations. Of what moves, Ada has all, Bob one half, Cy nothing. */
 const TENANT = `
-  create table users (id uuid primary key, name text, theme text, font_size int);
-  insert into users values ('${ADA}', 'Ada', 'dark', 16), ('${BOB}', 'Bob', null, 12), ('${CY}', 'Cy', null, null);
+  create table users (id uuid primary key, name text, theme text, font_size int, nickname text);
+  insert into users values ('${ADA}', 'Ada', 'dark', 16, 'Countess'), ('${BOB}', 'Bob', null, 12, null), ('${CY}', 'Cy', null, null, 'C');
   create table customers (id int primary key);
   create type order_status as enum ('open', 'paid');
   create table orders (id int primary key, number int, customer_id int, created_at timestamptz not null);
@@ -40,6 +40,7 @@ const ABOUT: Readonly<Record<Exclude<SingleTemplateName, 'backfill'>, string>> =
   unique: 'orders',
   'enum-value': 'order_status',
   'dual-write': 'users',
+  validation: 'profiles',
 };
 const text = (name: keyof typeof ABOUT): TemplateText => TEMPLATES[name].text(ABOUT[name]);
 /** `backfill` has its page, and its tests, in backfill.test.ts. */
@@ -263,6 +264,7 @@ describe('the pages', () => {
     ['create-table', 'create-table'],
     ['add-columns', 'add-columns'],
     ['fold-columns', 'move-data'],
+    ['validation', 'validation'],
   ] as const)('%s.md shows what --template %s writes', (page, name) => {
     expect(Object.values(shown(page))[0]).toBe(migrationSource(name, ABOUT[name], 'ts'));
   });

@@ -1,9 +1,9 @@
 /** Checks that migration files declare, made by the runner on a real server. */
 
-import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { ValidationResult } from '../../../src/domain/validation.js';
 import type { AttemptInput } from '../../../src/postgres/contract.js';
+import { exampleOf } from '../../support/example-of.js';
 import { createDatabase, createFixture, ident, query, type RunnerFixture, type TestDatabase } from '../../support/postgres.js';
 
 let db: TestDatabase;
@@ -485,16 +485,15 @@ it('[V-gap] tells all mistakes of a declaration at once, and loads no such file'
     expect(problems[0]!.message).toContain(part);
 });
 
-it('the example of docs/migrations/validation.md passes its checks, and fails them when a nickname is blank', async () => {
-  const page = readFileSync(new URL('../../../docs/migrations/validation.md', import.meta.url), 'utf8');
-  const files = Object.fromEntries([...page.matchAll(/```ts\n\/\/ (\S+)\n([\s\S]*?)```/g)].map(([, name, source]) => [name!, source!]));
+it('[V1] the example of docs/migrations/validation.md passes its checks, and fails them when a nickname is blank', async () => {
+  const files = exampleOf('migrations/validation');
   const fixture = createFixture(db.url, files);
   fixtures.push(fixture);
   const tenantWith = async (nickname: string) => {
     const schema = `t${++serial}`;
     await query(
       db.url,
-      `create schema ${schema}; create table ${schema}.users (id int primary key, nickname text); insert into ${schema}.users values (1, 'Bo'), (2, ${nickname})`,
+      `create schema ${schema}; create table ${schema}.users (id uuid primary key default gen_random_uuid(), nickname text); insert into ${schema}.users (nickname) values ('Bo'), (${nickname})`,
     );
     return fixture.attempt({ id: schema, host: 'h1', schema });
   };

@@ -21,14 +21,14 @@ afterEach(async () => {
 afterAll(() => db.drop());
 
 /** A tenant with users, at the end of the first `phases` phases. */
-async function setup(phases: number) {
+async function setup(phases: number, sources = files) {
   const schema = `t${++serial}`;
   await query(
     db.url,
     `create schema ${schema}; create table ${schema}.users (id int primary key, email text constraint users_email_unique unique);
      insert into ${schema}.users values (1, 'Ana@Shop.example'), (2, 'bo@shop.example'), (3, null)`,
   );
-  const fixture = createFixture(db.url, files);
+  const fixture = createFixture(db.url, sources);
   fixtures.push(fixture);
   const tenant = { id: schema, host: 'h1', schema };
   const upTo = async (n: number) => {
@@ -61,9 +61,15 @@ it('[Z1] [Z2] adds the new form beside the old one and fills it, also where the 
   ]);
 });
 
-it('[Z3] makes it as strict as the old one, and takes phase by phase back', async () => {
+/** Where triggers do not fire: a restore, or logical replication. */
+const BEHIND_TRIGGERS = 'set session_replication_role = replica;';
+
+it('[Z3] makes it as strict as the old one, fills it for code that knows only the old one, and takes phase by phase back', async () => {
   const it = await setup(3);
-  await expect(it.rows(`insert into %users (id, email) values (4, 'x')`)).rejects.toThrow(/null value/);
+  await it.rows(`insert into %users (id, email) values (4, 'Cy@Shop.example')`);
+  expect(await it.rows('select email_new from %users where id = 4')).toEqual([{ email_new: 'cy@shop.example' }]);
+  await it.rows('delete from %users where id = 4');
+  await expect(it.rows(`${BEHIND_TRIGGERS} insert into %users (id, email) values (4, 'x')`)).rejects.toThrow(/null value/);
   await expect(it.rows(`insert into %users (id, email_new) values (4, 'bo@shop.example')`)).rejects.toThrow(/users_email_new_unique/);
   const migrations = (await it.fixture.migrations()).slice(0, 3);
   expect(await it.fixture.attempt(it.tenant, 'down', { migrations, force: true })).toMatchObject({ outcome: 'rolledBack' });
@@ -72,9 +78,28 @@ it('[Z3] makes it as strict as the old one, and takes phase by phase back', asyn
 
 it('[Z-gap] a row that was written without the new form after the backfill stops the next phase in its tenant, and loses nothing', async () => {
   const it = await setup(2);
-  await it.rows(`insert into %users (id, email) values (4, 'Late@Shop.example')`);
+  await it.rows(`${BEHIND_TRIGGERS} insert into %users (id, email) values (4, 'Late@Shop.example')`);
   expect(await it.upTo(3)).toMatchObject({ outcome: 'failed', code: 'FLT_CHECK_VIOLATION' });
   expect(await it.rows('select email from %users where id = 4')).toEqual([{ email: 'Late@Shop.example' }]);
+});
+
+it.each([
+  ['a row that says something else in each', `${BEHIND_TRIGGERS} update %users set email = 'other@shop.example' where id = 1`, 'agree'],
+  ['a dual write that is disabled', 'alter table %users disable trigger user', 'in place'],
+])('[Z-gap] does not begin its contract in a tenant that has %s', async (_, sql, told) => {
+  const it = await setup(3);
+  await it.rows(sql);
+  expect(await it.upTo(4)).toMatchObject({ outcome: 'failed', code: 'FLT_VALIDATION_FAILED', message: expect.stringContaining(told) });
+  expect(await it.rows('select email from %users where id = 2')).toEqual([{ email: 'bo@shop.example' }]);
+});
+
+it('[V1] is checked after its contract, too: one that leaves a constraint under the temporary name drops nothing', async () => {
+  const last = `${names[3]}.ts`;
+  const it = await setup(3, { ...files, [last]: files[last]!.replace(/\n.*alter table users rename constraint.*/, '') });
+  expect(await it.upTo(4)).toMatchObject({ outcome: 'failed', code: 'FLT_VALIDATION_FAILED', message: expect.stringContaining(names[3]!) });
+  expect(await it.rows('select email, email_new from %users where id = 2')).toEqual([
+    { email: 'bo@shop.example', email_new: 'bo@shop.example' },
+  ]);
 });
 
 it('[Z4] puts the new form in the place of the old one: no reader of the name misses it, and the names of constraints follow', async () => {

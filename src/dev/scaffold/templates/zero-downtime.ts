@@ -62,12 +62,20 @@ const constrain = (table: string, filled: string): TemplateText => ({
 
 const contract = (table: string, expanded: string, constrained: string): TemplateText => ({
   intro: `Contract, in a later rollout, once no code that runs knows "name". "bake" is the least that has to pass before it;
-"flags" and "appVersion" hold it back until code has changed over.`,
+"flags" and "appVersion" hold it back until code has changed over. Its own check asks only the catalog: the table is locked meanwhile.`,
+  imports: ['custom'],
   takes: { name: 'sync', from: expanded },
   declares: `{
   phase: 'contract',
   after: ['${constrained}'],
   bake: '7d',
+  validate: [
+    custom({
+      name: 'full_name is NOT NULL',
+      sql: \`select count(*) from pg_attribute where attrelid = '"${table}"'::regclass and attname = 'full_name' and attnotnull\`,
+      expect: 1,
+    }),
+  ],
 }`,
   up: `  await sync.drop(knex);
   await knex.schema.alterTable('${table}', (table) => {
