@@ -20,6 +20,10 @@ import type { ActivityDeps } from './deps.js';
 import { heartbeating } from './heartbeat.js';
 import { hostTrouble } from './host-trouble.js';
 import { ListOutcomes } from './list-outcomes.js';
+import { logAttempt } from './log-attempt.js';
+import { logBackfill } from './log-backfill.js';
+import { logChecks } from './log-checks.js';
+import { logPhases } from './log-phases.js';
 import { logRowsWritten } from './log-rows-written.js';
 import { fileDifference } from './plan-files.js';
 import { startTenantTime } from './tenant-time.js';
@@ -84,7 +88,8 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
     return { build, message: `worker build ${build}: ${message}` };
   };
 
-  const difference = fileDifference(plan.migrations, await deps.engine.list(), plan.operation);
+  const listed = await deps.engine.list();
+  const difference = fileDifference(plan.migrations, listed, plan.operation);
   if (difference !== undefined) return outcomes.result(0, { filesDiffer: await differs(difference) });
   const tenants = await resolveTenants(deps, input);
   const deltas = await deps.plans.deltas(input.planId);
@@ -117,13 +122,18 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
       tellApart(planned, { elsewhere: OUTSIDE_WINDOW });
       continue;
     }
+    const { log } = Context.current();
     const progress = keepProgress(deps, input, tenant.id);
+    const told = logBackfill(log, tenant);
     const othersWait = next + 1 < tenants.length;
     const tried = await attempt(deps, input, plan, tenant, deltas, {
       onStep: (step) => {
         inHand.step = step;
       },
-      onBackfill: (it) => progress.heard(it),
+      onBackfill: (it) => {
+        progress.heard(it);
+        told.heard(it);
+      },
       stop,
       cut: () => stop() || (othersWait && performance.now() - started > input.timeBoxMs),
     });
@@ -131,7 +141,11 @@ async function workThrough(deps: ActivityDeps, input: MigrateTenantsInput, inHan
     const result = await cancelledByUs(tried, stop);
     await learnDeltas(deps, input, tenant, result);
     for (const it of result.validations ?? []) validations.push({ tenant: tenant.id, ...it });
-    logRowsWritten(Context.current().log, tenant, input.direction, result.runs);
+    told.end(result);
+    logChecks(log, tenant, result.validations);
+    logAttempt(log, tenant, plan.operation ?? input.direction, result);
+    logRowsWritten(log, tenant, input.direction, result.runs);
+    if (plan.operation === undefined) logPhases(log, tenant, input.direction, listed.files, result.runs);
     if (result.hostDown) {
       why = { hostDown: result.hostDown };
       break;

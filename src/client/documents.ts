@@ -133,6 +133,11 @@ const filled = {
   rowsPerSecond: z.number().min(0),
   etaMs: z.number().nullable(),
 };
+const filledOfTenant = {
+  pass: count.describe('above 1: catching up'),
+  ...filled,
+  waiting: z.string().nullable().describe('why it stands still for now'),
+};
 const backfill = z.object({
   migration: z.string(),
   tenants: count.describe('that have begun'),
@@ -143,9 +148,7 @@ const backfill = z.object({
       z.object({
         tenant: z.string(),
         host: z.string(),
-        pass: count.describe('above 1: catching up'),
-        ...filled,
-        waiting: z.string().nullable(),
+        ...filledOfTenant,
       }),
     )
     .describe('at most 10, those with the most left first'),
@@ -265,7 +268,17 @@ export const statusDocument = z.object({
   ...rolloutPart,
   tenants: z.array(tenant).optional().describe('with --tenants'),
 });
-export const tenantDocument = z.object({ ...base, kind: z.literal('tenant'), tenant: tenant.extend({ blockers: z.array(blocker) }) });
+export const tenantDocument = z.object({
+  ...base,
+  kind: z.literal('tenant'),
+  tenant: tenant.extend({
+    blockers: z.array(blocker),
+    backfill: z
+      .object({ migration: z.string(), ...filledOfTenant })
+      .optional()
+      .describe('that it has begun and not come to the end of'),
+  }),
+});
 export const steerDocument = z.object({
   ...base,
   kind: z.literal('steer'),

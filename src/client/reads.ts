@@ -1,7 +1,7 @@
 import { FlotillaError } from '../domain/errors.js';
 import type { PlanSummary } from '../domain/plan.js';
 import type { TenantState } from '../domain/tenant.js';
-import type { AdminAnswers, AuditRecord, ChangeRecord, RolloutRecord, TenantRecord } from '../workflows/admin-messages.js';
+import type { AdminAnswers, AuditRecord, ChangeRecord, RolloutRecord, TenantLatest, TenantRecord } from '../workflows/admin-messages.js';
 import { askAdmin } from './admin.js';
 import { freshId } from './ask.js';
 import type { ClientContext } from './context.js';
@@ -87,11 +87,7 @@ async function tenantPages(
 }
 
 /** One tenant: its last outcome, and what blocks it. @throws FLT_UNKNOWN_TENANT */
-export async function tenantStatus(
-  context: ClientContext,
-  tenant: string,
-  rolloutId?: string,
-): Promise<NonNullable<AdminAnswers['tenant']['tenant']>> {
+export async function tenantStatus(context: ClientContext, tenant: string, rolloutId?: string): Promise<TenantLatest> {
   const found = (await askAdmin(context, 'tenant', { tenant, ...(rolloutId ? { rolloutId } : {}) })).tenant;
   if (!found) throw new FlotillaError('FLT_UNKNOWN_TENANT', `No rollout of this fleet has held a tenant "${tenant}".`, { tenant });
   return found;

@@ -1,12 +1,19 @@
 /** Results of the client as `--json` documents. Types come from the schemas; nothing is checked here at run time. */
 
-import { type FleetBackfill, fleetEtaMs, fleetShareDone, tenantEtaMs, tenantShareDone } from '../domain/backfill/fleet-progress.js';
+import {
+  type FleetBackfill,
+  fleetEtaMs,
+  fleetShareDone,
+  type RunningBackfill,
+  tenantEtaMs,
+  tenantShareDone,
+} from '../domain/backfill/fleet-progress.js';
 import { explain } from '../domain/explain.js';
 import type { Finding, PlanSummary } from '../domain/plan.js';
 import type { Reason } from '../domain/rollout/contract.js';
 import { noTotals } from '../domain/tenant.js';
 import type { TendResult } from '../domain/tend.js';
-import type { ChangeRecord, RolloutRecord } from '../workflows/admin-messages.js';
+import type { ChangeRecord, RolloutRecord, TenantLatest } from '../workflows/admin-messages.js';
 import type { DocumentKind, DocumentOf } from './documents.js';
 import type { FreezeResult, PinResult } from './holds.js';
 import type { MigrateTenantResult } from './migrate-tenant.js';
@@ -136,19 +143,28 @@ const backfillBody = (it: FleetBackfill): NonNullable<RolloutBody['backfills']>[
   share: fleetShareDone(it),
   rowsPerSecond: it.rowsPerSecond,
   etaMs: fleetEtaMs(it) ?? null,
-  running: it.running.map((row) => ({
-    tenant: row.tenant,
-    host: row.host,
-    pass: row.pass,
-    rows: row.total,
-    exact: row.exact,
-    visited: row.visited,
-    written: row.written,
-    share: tenantShareDone(row) ?? null,
-    rowsPerSecond: row.rowsPerSecond,
-    etaMs: tenantEtaMs(row) ?? null,
-    waiting: row.waiting,
-  })),
+  running: it.running.map((row) => ({ tenant: row.tenant, host: row.host, ...runningBody(row) })),
+});
+
+const runningBody = (row: RunningBackfill): Omit<NonNullable<RolloutBody['backfills']>[number]['running'][number], 'tenant' | 'host'> => ({
+  pass: row.pass,
+  rows: row.total,
+  exact: row.exact,
+  visited: row.visited,
+  written: row.written,
+  share: tenantShareDone(row) ?? null,
+  rowsPerSecond: row.rowsPerSecond,
+  etaMs: tenantEtaMs(row) ?? null,
+  waiting: row.waiting,
+});
+
+export const tenantBody = ({ rolloutId, blockers, backfill, ...record }: TenantLatest): Body<'tenant'> => ({
+  ...(rolloutId ? { rolloutId } : {}),
+  tenant: {
+    ...record,
+    blockers: [...blockers],
+    ...(backfill ? { backfill: { migration: backfill.migration, ...runningBody(backfill) } } : {}),
+  },
 });
 
 const toReason = ({ kind, text, clears, sinceMs, untilMs, host, cell }: Reason): RolloutBody['reasons'][number] => ({

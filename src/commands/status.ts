@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { EXIT } from '../client/exit-codes.js';
-import { noRolloutBody, rolloutBody } from '../client/to-documents.js';
+import { noRolloutBody, rolloutBody, tenantBody } from '../client/to-documents.js';
 import { TENANT_STATES, type TenantState } from '../domain/tenant.js';
 import { renderTenant } from './render/lists.js';
 import { renderRollout, renderTenantTable } from './render/rollout.js';
@@ -17,7 +17,7 @@ interface StatusFlags {
 export function register(program: Command): void {
   verbCommand(program, 'status')
     .argument('[rollout]', 'id of a rollout (default: the open one, else the latest)')
-    .option('--tenant <id>', 'one tenant: its state, what went wrong, what blocks it')
+    .option('--tenant <id>', 'one tenant: its state, what went wrong, what blocks it, how far its backfill is')
     .addOption(new Option('--tenants [state]', 'list the tenants, or those in one state').choices(TENANT_STATES))
     .option('--watch', 'follow it until it ends')
     .action((rolloutId: string | undefined, flags: StatusFlags, command: Command) =>
@@ -25,10 +25,7 @@ export function register(program: Command): void {
         ? runSession(command, 'status', (session) => status(session, rolloutId, flags))
         : runSession(command, 'tenant', async ({ client, out }) => {
             const tenant = await client.tenantStatus(flags.tenant as string, rolloutId);
-            const { rolloutId: of, blockers, ...record } = tenant;
-            out.result('tenant', { ...(of ? { rolloutId: of } : {}), tenant: { ...record, blockers: [...blockers] } }, (style) =>
-              renderTenant(tenant, style),
-            );
+            out.result('tenant', tenantBody(tenant), (style) => renderTenant(tenant, style));
             return EXIT.ok;
           }),
     );

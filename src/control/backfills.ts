@@ -1,6 +1,6 @@
 /** Progress of backfills, as their workers last told it. */
 
-import type { FleetBackfill } from '../domain/backfill/fleet-progress.js';
+import type { FleetBackfill, TenantBackfill } from '../domain/backfill/fleet-progress.js';
 import type { BackfillProgress } from '../domain/backfill/progress.js';
 import { ask, type ControlPool } from './control-pool.js';
 
@@ -61,4 +61,26 @@ export async function backfillsOf(
      from backfill b where rollout_id = $1 and ($2::int is null or wave = $2) group by rollout_id, migration order by migration`,
     [rolloutId, wave ?? null, most],
   );
+}
+
+/**
+ * The backfill of this rollout that one tenant has begun and not come to the end of; undefined: there is none. Where nobody is at work its speed is 0,
+ * and it waits for nothing.
+ */
+export async function backfillOfTenant(
+  pool: ControlPool,
+  rolloutId: string,
+  tenant: string,
+): Promise<{ readonly backfill: TenantBackfill; readonly atWork: boolean } | undefined> {
+  const [found] = await ask<TenantBackfill & { atWork: boolean }>(
+    pool,
+    `select migration, tenant_id as tenant, host, pass, visited::float8, written::float8, total::float8, exact,
+       case when at_work then rows_per_second else 0 end as "rowsPerSecond", case when at_work then waiting end as waiting, at_work as "atWork"
+     from backfill, lateral (select updated_at > now() - interval '${AT_WORK_S} s' as at_work) now
+     where rollout_id = $1 and tenant_id = $2 and not done order by updated_at desc limit 1`,
+    [rolloutId, tenant],
+  );
+  if (!found) return undefined;
+  const { atWork, ...backfill } = found;
+  return { backfill, atWork };
 }

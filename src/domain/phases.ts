@@ -138,6 +138,23 @@ export function partsBeforeContract<File extends Phased>(files: readonly File[],
 export const contractsAfter = (files: readonly Phased[], name: string): readonly string[] =>
   files.filter((file) => isContract(file) && partsBeforeOf(files, file.name).includes(name)).map((file) => file.name);
 
+/**
+ * Phases that a tenant has behind it once these migrations were applied to it, in this order: the last of the phase is among them. Down: phases that it
+ * has left, for the first of the phase was taken back.
+ */
+export function phasesEndedBy(
+  files: readonly Phased[],
+  names: readonly string[],
+  direction: 'up' | 'down',
+): readonly { readonly change: string; readonly phase: Phase; readonly migration: string }[] {
+  return changesOf(files).flatMap(({ name: change, migrations }) =>
+    PHASES.flatMap((phase) => {
+      const migration = migrations.filter(({ declares }) => declares?.phase === phase).at(direction === 'up' ? -1 : 0)?.name;
+      return migration !== undefined && names.includes(migration) ? [{ change, phase, migration }] : [];
+    }),
+  );
+}
+
 /** Where the active tenants of the fleet stand with one migration, and what rollouts have done about it. */
 export interface FleetStanding {
   readonly migration: string;

@@ -75,6 +75,8 @@ export interface AttemptResult {
   readonly code?: string;
   /** Scrubbed, one sentence, names the tenant and the migration. */
   readonly message?: string;
+  /** The one that it stopped at; missing: it came to none. */
+  readonly migration?: string;
   readonly partial?: boolean;
   /** Migrations committed by this attempt. */
   readonly runs: readonly MigrationRun[];

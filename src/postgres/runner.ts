@@ -132,7 +132,7 @@ async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<
       attempt.answered = false;
       busyBefore = error instanceof NotNow && error.code === 'FLT_TENANT_BUSY';
       const verdict = judge(attempt, error, last);
-      if (verdict !== 'again') return verdict;
+      if (verdict !== 'again') return { ...verdict, ...stoppedAt(attempt, error, runs) };
       if (error instanceof CommitUnknown || isConnectionLoss(error)) {
         const settled = await settleLostCommit(attempt, error, runs);
         if (settled) return settled;
@@ -141,6 +141,14 @@ async function tryUntilSettled(attempt: Attempt, runs: MigrationRun[]): Promise<
       await pauseFor(tries);
     }
   }
+}
+
+/** What the error says of itself, else what was in hand and has not committed. */
+function stoppedAt({ inHand }: Attempt, thrown: unknown, runs: readonly MigrationRun[]): Pick<Settled, 'migration'> {
+  const error = causeOf(thrown);
+  const named = error instanceof FlotillaError ? error.details.migration : undefined;
+  if (typeof named === 'string') return { migration: named };
+  return inHand === '' || runs.some(({ name }) => name === inHand) ? {} : { migration: inHand };
 }
 
 const causeOf = (error: unknown): unknown => (error instanceof StoppedHalfWay || error instanceof CommitUnknown ? error.cause : error);
@@ -391,6 +399,7 @@ async function settleLostCommit(attempt: Attempt, error: unknown, runs: Migratio
   return {
     outcome: 'unknown',
     code: 'FLT_OUTCOME_UNKNOWN',
+    migration: error.facts.migration,
     message: `${input.tenant.id}: the connection broke at COMMIT of ${error.facts.migration} and host "${input.tenant.host}" does not answer.`,
     hostDown: { code: 'FLT_HOST_UNAVAILABLE', message: `Host "${input.tenant.host}" does not answer.` },
   };

@@ -1,6 +1,6 @@
 /** What each admin verb takes and answers. The client sends these through `adminWorkflow`; `answerAdmin` answers them. Pages hold at most 1,000 rows. */
 
-import type { FleetBackfill } from '../domain/backfill/fleet-progress.js';
+import type { FleetBackfill, TenantBackfill } from '../domain/backfill/fleet-progress.js';
 import type { ChangeStanding, Step } from '../domain/change-standing.js';
 import type { Phase } from '../domain/phases.js';
 import type { Finding, PlanSummary, PlanTotals } from '../domain/plan.js';
@@ -60,6 +60,14 @@ export interface TenantRecord {
   readonly wave?: number;
   readonly code?: string;
   readonly message?: string;
+}
+
+/** The latest word on one tenant. */
+export interface TenantLatest extends TenantRecord {
+  readonly rolloutId?: string;
+  readonly blockers: readonly Blocker[];
+  /** That it has begun and not come to the end of. */
+  readonly backfill?: TenantBackfill;
 }
 
 export interface Blocker {
@@ -167,7 +175,7 @@ export interface AdminAnswers {
   doctor: { readonly checks: readonly Check[] };
   findRollout: { readonly rollout: RolloutRecord | null };
   rollout: { readonly rollout: (RolloutRecord & { readonly progress?: RolloutProgress }) | null };
-  tenant: { readonly tenant: (TenantRecord & { readonly rolloutId?: string; readonly blockers: readonly Blocker[] }) | null };
+  tenant: { readonly tenant: TenantLatest | null };
   retry: ParkedAnswer;
   skip: ParkedAnswer;
   rollback: ParkedAnswer;

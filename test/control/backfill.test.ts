@@ -2,6 +2,7 @@
 
 import { Client, Connection } from '@temporalio/client';
 import { expect, it, onTestFinished } from 'vitest';
+import { DOCUMENTS } from '../../src/client/documents.js';
 import { workflowIds } from '../../src/domain/ids.js';
 import { filledIn, fillingFleet, ROWS, stopHalfWay } from '../support/filling-fleet.js';
 import { until } from '../support/fleet.js';
@@ -58,8 +59,23 @@ it('[B6] status knows from the first rows on how far a backfill is, also when no
     backfills: [{ migration: '20260102000000_doubled', tenants: 1, done: 0, total: ROWS, exact: true }],
   });
   expect(at.backfills![0]!.visited).toBeLessThanOrEqual(stood);
+  const held = 'somebody holds the lock that stops all backfills of its database';
+  const waits = async () => (await fleet.client.tenantStatus('t01')).backfill?.waiting === held;
+  await until(waits, 'word of what it waits for');
+  const one = await fleet.cli(['status', '--tenant', 't01', '--json']);
+  expect(DOCUMENTS.tenant.parse(one.json)).toEqual(one.json);
+  expect(one.json.tenant).toMatchObject({
+    state: 'running',
+    backfill: { migration: '20260102000000_doubled', rows: ROWS, exact: true, waiting: held },
+  });
+  expect(one.json.tenant.backfill.share).toBeCloseTo(one.json.tenant.backfill.visited / ROWS);
+  expect((await fleet.cli(['status', '--tenant', 't01'])).stdout).toMatch(
+    /backfill +20260102000000_doubled\n +[\d,]+ of 8,000 rows, \d+ %/,
+  );
+  expect(await fleet.client.tenantStatus('t02'), 'it has begun none').not.toHaveProperty('backfill');
   await release();
   expect(await fleet.ended()).toMatchObject({ state: 'succeeded', totals: { applied: 3 } });
+  expect(await fleet.client.tenantStatus('t01'), 'it is done').not.toHaveProperty('backfill');
 });
 
 it('[B8] a rollout that is rolled back takes half-done backfills with it, and the columns they filled', async () => {

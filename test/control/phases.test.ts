@@ -112,7 +112,7 @@ it('[Z-gap] a contract waits for its bake time, its flags and the application, i
     blockedBy: [{ code: 'FLT_BAKING' }, { code: 'FLT_FLAG_NOT_CONFIRMED' }, { code: 'FLT_APP_VERSION_UNKNOWN' }],
     next: [{ command: `flotilla start --to ${CONTRACT}` }],
   });
-  expect((await fleet.cli(['phases'])).stdout).toMatch(/expand +2 of 2 .*\n→ +contract +0 of 2 /);
+  expect((await fleet.cli(['phases'])).stdout).toMatch(/expand +2 of 2 .*\n→ +contract +0 of 2 .*\n +missing in t01, t02\n/);
   expect(await fleet.cli(['phases', '--tenant', 'nobody', '--json'])).toMatchObject({
     code: 3,
     json: { error: { code: 'FLT_UNKNOWN_TENANT' } },

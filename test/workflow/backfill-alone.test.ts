@@ -28,14 +28,26 @@ async function refusal(sent: Promise<unknown>): Promise<string | undefined> {
   return error.cause.type ?? undefined;
 }
 
-test('has the id of its rollout, shows all waves while none runs, and ends with the rollout, which waits for it', async () => {
+test('has the id of its rollout, shows all waves with rows, percent and time left while none runs, and ends with the rollout, which waits for it', async () => {
   let asked: unknown;
+  const running = {
+    tenant: 't01',
+    host: 'h1',
+    pass: 1,
+    visited: 150,
+    written: 150,
+    total: 400,
+    exact: false,
+    rowsPerSecond: 50,
+    waiting: null,
+  };
+  const shown = filling({ running: [running] });
   const fleet = s.fleet(
     alone(waves(), s.client, {
       fakes: {
         async readBackfills(input) {
           asked = input;
-          return [filling()];
+          return [shown];
         },
       },
     }),
@@ -43,13 +55,16 @@ test('has the id of its rollout, shows all waves while none runs, and ends with 
   await fleet.start();
   expect(await approval(fleet)).toMatchObject({ backfillOf: MIGRATION });
   const beside = besideOf(fleet);
-  await vi.waitFor(async () => expect(await beside.query<readonly FleetBackfill[]>('progress')).toEqual([filling()]), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await beside.query<readonly FleetBackfill[]>('progress')).toEqual([shown]), { timeout: 10_000 });
   expect(asked).toEqual({ rolloutId: 'r-1' });
+  const { currentDetails } = await beside.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+  expect(currentDetails).toContain('400 of 1,000 rows, 40 %, 50 rows/s, 12 s left; 0 of 1 tenants done');
+  expect(currentDetails).toContain('| t01 | h1 | 150 of about 400 rows, 37 %, 50 rows/s, 5 s left |');
   const { staticSummary } = await beside.describe().then((it) => ({ staticSummary: it.staticSummary as unknown }));
   expect(await (staticSummary as () => Promise<string>)()).toBe(`the backfill of ${MIGRATION}, run again: how far it has come`);
   await fleet.send('approve', { wave: 'rest', digest: 'd1' });
   expect((await fleet.report()).finalState).toBe('succeeded');
-  expect(await beside.result()).toEqual([filling()]);
+  expect(await beside.result()).toEqual([shown]);
   const ofWave = s.client().workflow.getHandle(workflowIds.backfill(workflowIds.wave(fleet.name, 'r-1', 0, 'first')));
   await expect(ofWave.describe(), 'the waves have none of their own').rejects.toThrow(/not found/i);
 });

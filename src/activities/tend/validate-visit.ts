@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { recordValidations, type TenantValidation } from '../../control/validations.js';
 import { FlotillaError } from '../../domain/errors.js';
 import { contractsAfter } from '../../domain/phases.js';
@@ -10,6 +11,7 @@ import type { ActivityDeps } from '../deps.js';
 import { eachAtOnce } from '../each-at-once.js';
 import { hostTrouble } from '../host-trouble.js';
 import { judgeIdentity } from '../judge-position.js';
+import { logChecks } from '../log-checks.js';
 import { CONNECTIONS_PER_HOST, readPositions, type Slice, slices } from '../read-positions.js';
 import type { HostState } from './each-under-lock.js';
 import { isActive, type TendInput, type Visit, type Walk } from './visit.js';
@@ -91,8 +93,10 @@ async function validate(
   return validateTenant(deps.hosts, tending, due);
 }
 
-function count({ tally }: Walk, found: TenantValidation[], { id }: TenantRef, { validations = [], ...tended }: ValidatedTenant): void {
+function count({ tally }: Walk, found: TenantValidation[], tenant: TenantRef, { validations = [], ...tended }: ValidatedTenant): void {
+  const { id } = tenant;
   tally.add(id, tended);
+  logChecks(Context.current().log, tenant, validations);
   for (const { migration, results } of validations) {
     found.push({ tenant: id, migration, results });
     for (const { check, passed, message } of results)

@@ -1,7 +1,8 @@
 /** Tables of the reading verbs. */
 
 import type { SteerResult } from '../../client/steer.js';
-import type { AuditRecord, Blocker, Check, RolloutRecord, TenantRecord } from '../../workflows/admin-messages.js';
+import { tenantText } from '../../domain/backfill/fleet-progress.js';
+import type { AuditRecord, Check, RolloutRecord, TenantLatest } from '../../workflows/admin-messages.js';
 import { clip, duration, moment, wrap } from './format.js';
 import { counts } from './rollout.js';
 import type { Style } from './style.js';
@@ -34,12 +35,17 @@ export function renderDoctor(checks: readonly Check[], { width, colors }: Style)
   return `${lines.join('\n')}\n`;
 }
 
-export function renderTenant(it: TenantRecord & { rolloutId?: string; blockers: readonly Blocker[] }, { width, colors }: Style): string {
+export function renderTenant(it: TenantLatest, { width, colors }: Style): string {
   const place = [it.host, it.database, it.schema].filter(Boolean).join(' / ');
   const lines = [`${colors.bold(it.id)}  ${it.state}${it.code ? `  ${it.code}` : ''}`, `  lives      ${place}`];
   if (it.applied !== undefined) lines.push(`  stands at  ${it.applied ?? 'nothing yet'}${it.pending ? `, ${it.pending} pending` : ''}`);
   if (it.rolloutId) lines.push(`  rollout    ${it.rolloutId}${it.wave === undefined ? '' : `, wave ${it.wave}`}`);
   if (it.message) lines.push(`  message    ${wrap(it.message, width - 13, ' '.repeat(13))}`);
+  if (it.backfill)
+    lines.push(
+      `  backfill   ${clip(it.backfill.migration, width - 13)}`,
+      `             ${wrap(clip(tenantText(it.backfill), 2 * width), width - 13, ' '.repeat(13))}`,
+    );
   for (const by of it.blockers)
     lines.push(`  blocked by pid ${by.pid} "${clip(by.applicationName, 30)}", ${by.state}, transaction open for ${duration(by.xactAgeMs)}`);
   return `${lines.join('\n')}\n`;

@@ -1,7 +1,7 @@
 /** Changes without downtime, phase by phase. */
 
 import type { ChangeRecord } from '../../workflows/admin-messages.js';
-import { wrap } from './format.js';
+import { clip, number, wrap } from './format.js';
 import { renderFindings } from './plan.js';
 import type { Style } from './style.js';
 import { table } from './table.js';
@@ -30,7 +30,16 @@ function renderChange(
   return [
     `${colors.bold(name)}  ${STATE[state]}`,
     table(heads, rows, width),
+    ...missing(migrations.find((it) => it.name === upNext)).map((line) => `   ${wrap(line, width - 3, '   ')}`),
     ...(blockedBy.length > 0 ? [renderFindings(blockedBy, style)] : []),
     ...next.map(({ command, why }) => `  ${wrap(`${command}  ${colors.dim(why)}`, width)}`),
   ].join('\n');
+}
+
+/** Who lacks the migration that is next: a few by name. */
+function missing(upNext: ChangeRecord['migrations'][number] | undefined): readonly string[] {
+  if (!upNext || upNext.sample.length === 0) return [];
+  const more = upNext.lacks - upNext.sample.length;
+  const names = upNext.sample.map((tenant) => clip(tenant, 30)).join(', ');
+  return [`missing in ${names}${more > 0 ? ` and ${number(more)} more` : ''}`];
 }

@@ -1,7 +1,7 @@
 /** A migration that declares a backfill: its chunks under the runner's lock, fence and walls, and its cursor in the journal's table. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { progressText } from '../../domain/backfill/progress.js';
+import { type BackfillProgress, progressText } from '../../domain/backfill/progress.js';
 import type { Backfill } from '../../migration/backfill.js';
 import { type Attempt, inHandKey, sessionSettings } from '../attempt.js';
 import { answerOf } from '../backfill/answers.js';
@@ -45,6 +45,7 @@ export async function runChunks(
   const hints = new Hints(settings.ownSchemas);
   const flush = flushCounters(session.serverVersion) ?? '';
   const kept = entries.find(({ key }) => key === CURSOR)?.result;
+  let last: BackfillProgress | undefined;
   let chunks = entries.reduce((most, it) => (it.key === CHUNK ? Math.max(most, it.occurrence) : most), 0);
 
   const stop = () => input.stop?.() === true || input.cut?.() === true;
@@ -93,6 +94,7 @@ export async function runChunks(
           else if (code === 'FL007' && !attempt.lookCloser) attempt.lookCloser = true;
           else if (why !== undefined) {
             input.onStep(`${migration}, waiting: ${why}`);
+            if (last) input.onBackfill?.({ migration, ...last, waiting: why });
             if (stop()) throw new CutShort();
             await delay(LOOK_AGAIN_MS);
             tries--;
@@ -102,6 +104,7 @@ export async function runChunks(
     },
     stop,
     onProgress(progress) {
+      last = progress;
       input.onStep(`${migration}: ${progressText(progress)}`);
       input.onBackfill?.({ migration, ...progress });
     },

@@ -2,6 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { keepProgress } from '../../../src/activities/backfill-progress.js';
+import { backfillOfTenant, backfillsOf, recordBackfill } from '../../../src/control/backfills.js';
 import { controlDatabase } from '../../support/control-database.js';
 
 const db = controlDatabase('progress');
@@ -64,4 +65,26 @@ it('writes the newest of what waits to be written', async () => {
   it.hear(100);
   await it.end(['m1']);
   expect(await it.rows()).toMatchObject([{ visited: 100, done: true }]);
+});
+
+it('[B6] a tenant that is not among those with the most left is found by its name, until it is done', async () => {
+  const rolloutId = `r-${++serial}`;
+  const word = { rolloutId, wave: 0, host: 'h1', migration: 'm1', pass: 1, written: 5, exact: true, rowsPerSecond: 10, done: false };
+  for (let n = 1; n <= 11; n++) await recordBackfill(db.pool, { ...word, tenant: `t${n}`, visited: n, total: 100, waiting: 'a lock' });
+  const [all] = await backfillsOf(db.pool, rolloutId, 0, 10);
+  expect(all?.running.map(({ tenant }) => tenant)).not.toContain('t11');
+  const found = { migration: 'm1', tenant: 't11', host: 'h1', pass: 1, visited: 11, written: 5, total: 100, exact: true };
+  expect(await backfillOfTenant(db.pool, rolloutId, 't11')).toEqual({
+    backfill: { ...found, rowsPerSecond: 10, waiting: 'a lock' },
+    atWork: true,
+  });
+  await db.pool.query(`update backfill set updated_at = now() - interval '1 minute' where rollout_id = $1`, [rolloutId]);
+  const still = 'nobody is at it: it has no speed and waits for nothing';
+  expect(await backfillOfTenant(db.pool, rolloutId, 't11'), still).toEqual({
+    backfill: { ...found, rowsPerSecond: 0, waiting: null },
+    atWork: false,
+  });
+  await recordBackfill(db.pool, { ...word, tenant: 't11', visited: 100, total: 100, done: true });
+  expect(await backfillOfTenant(db.pool, rolloutId, 't11')).toBeUndefined();
+  expect(await backfillOfTenant(db.pool, 'another', 't10')).toBeUndefined();
 });

@@ -9,11 +9,12 @@ import {
   repairBody,
   rolloutBody,
   startBody,
+  tenantBody,
   tendedBody,
   validateBody,
   waitBody,
 } from '../../../src/client/to-documents.js';
-import { sampleBaseline, samplePlan, sampleRefresh, sampleRepair, sampleStatus, sampleValidate } from './samples.js';
+import { sampleBaseline, samplePlan, sampleRefresh, sampleRepair, sampleRunning, sampleStatus, sampleValidate } from './samples.js';
 
 /** Fits the schema, and holds no field that the schema does not name (zod would drop it). */
 function fits<K extends DocumentKind>(kind: K, body: Body<K>) {
@@ -44,6 +45,18 @@ it('prints each outcome of start', () => {
   fits('start', startBody({ outcome: 'alreadyStarted', rollout: rich() }));
   fits('start', startBody({ outcome: 'nothingToDo', plan: samplePlan() }));
   fits('start', startBody({ outcome: 'declined', plan: samplePlan() }));
+});
+it('prints how far the backfill of one tenant is, with its share and the time left, and nothing where it has none', () => {
+  const at = { id: 'acme', host: 'pg-eu-1', schema: 'acme', state: 'running', rolloutId: 'r-1', wave: 1, blockers: [] } as const;
+  const body = tenantBody({ ...at, backfill: { migration: 'm1', ...sampleRunning() } });
+  fits('tenant', body);
+  expect(body.tenant.backfill).toMatchObject({ migration: 'm1', rows: 1_000_000, visited: 340_000, share: 0.34, etaMs: 53_659 });
+  fits(
+    'tenant',
+    tenantBody({ ...at, backfill: { migration: 'm1', ...sampleRunning({ total: null, waiting: 'a lock', rowsPerSecond: 0 }) } }),
+  );
+  fits('tenant', tenantBody(at));
+  expect(tenantBody(at).tenant).not.toHaveProperty('backfill');
 });
 it('prints what a wait ended with', () => fits('wait', waitBody({ status: rich(), why: 'needsPerson', exitCode: 4 })));
 

@@ -4,6 +4,7 @@ import type { RolloutStatus } from '../../../src/client/rollout-status.js';
 import { toStatus } from '../../../src/client/rollout-status.js';
 import type { BaselineResult, RefreshResult, RepairResult } from '../../../src/client/truth.js';
 import type { ValidateResult } from '../../../src/client/validate.js';
+import type { RunningBackfill } from '../../../src/domain/backfill/fleet-progress.js';
 import type { PlannedGate, PlanSummary } from '../../../src/domain/plan.js';
 import type { RolloutProgress, WaveProgress } from '../../../src/domain/rollout/contract.js';
 import { noTotals, type Totals } from '../../../src/domain/tenant.js';
@@ -172,6 +173,19 @@ export const sampleProgress = (more: Partial<RolloutProgress> = {}): RolloutProg
 
 export const sampleStatus = (more: Partial<RolloutProgress> = {}, elapsedMs = 760_000): RolloutStatus =>
   toStatus(sampleProgress(more), { source: 'workflow', url: null, nowMs: START + elapsedMs });
+
+export const sampleRunning = (more: Partial<RunningBackfill> = {}): RunningBackfill => ({
+  tenant: 'acme',
+  host: 'pg-eu-1',
+  pass: 1,
+  visited: 340_000,
+  written: 300_000,
+  total: 1_000_000,
+  exact: false,
+  rowsPerSecond: 12_300,
+  waiting: null,
+  ...more,
+});
 
 export const sampleRepair = (more: Partial<RepairResult> = {}): RepairResult => ({
   migration: '20261120_orders_tax',

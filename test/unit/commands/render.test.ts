@@ -17,6 +17,7 @@ import {
   samplePlan,
   sampleRefresh,
   sampleRepair,
+  sampleRunning,
   sampleStatus,
   sampleValidate,
   totals,
@@ -475,7 +476,7 @@ it('shows how far a change without downtime has come, and what blocks its next p
     name: 'm1_expand',
     state: 'underWay',
     upNext: 'm2_contract',
-    migrations: [part('m1_expand', 'expand', 400), part('m2_contract', 'contract', 0)],
+    migrations: [part('m1_expand', 'expand', 400), { ...part('m2_contract', 'contract', 0), sample: ['acme', 'globex'] }],
     blockedBy,
     next: [{ command: 'flotilla start --to m2_contract', why: 'when nothing blocks it any more' }],
   } as const;
@@ -484,6 +485,7 @@ it('shows how far a change without downtime has come, and what blocks its next p
        PHASE     TENANTS     MIGRATION
        expand    400 of 400  m1_expand
     →  contract  0 of 400    m2_contract
+       missing in acme, globex and 398 more
     FINDINGS
     error   FLT_BAKING  m2_contract
             m2_contract waits until tomorrow.
@@ -491,7 +493,55 @@ it('shows how far a change without downtime has come, and what blocks its next p
     "
   `);
   expect(renderPhases([change], 'acme', style)).toMatch(/PHASE +acme +TENANTS/);
+  const last = { ...change, migrations: [change.migrations[0], { ...change.migrations[1], lacks: 1, has: 399, sample: ['ac\u001bme'] }] };
+  expect(renderPhases([last], undefined, style)).toContain('missing in ac me\n');
+  expect(renderPhases([{ ...last, upNext: 'm1_expand' }], undefined, style), 'of the phase in hand alone').not.toContain('missing');
   expect(renderPhases([], undefined, style)).toContain('No migration declares a phase');
+});
+
+it('[B6] shows how far the backfill of one tenant is, and why it waits', () => {
+  const at = { id: 'acme', host: 'pg-eu-1', schema: 'acme', state: 'running', rolloutId: 'r-1', wave: 1, blockers: [] } as const;
+  expect(renderTenant({ ...at, backfill: { migration: '20260102_doubled', ...sampleRunning() } }, style)).toMatchInlineSnapshot(`
+    "acme  running
+      lives      pg-eu-1 / acme
+      rollout    r-1, wave 1
+      backfill   20260102_doubled
+                 340,000 of about 1,000,000 rows, 34 %, 12,300 rows/s, 54 s left
+    "
+  `);
+  const waiting = { migration: '20260102_doubled', ...sampleRunning({ waiting: 'a replica is 12 s behind' }) };
+  expect(renderTenant({ ...at, backfill: waiting }, style)).toMatch(/34 %, waiting: a replica is 12 s\n +behind\n/);
+});
+
+it('[B6] shows a bar for each backfill of a rollout, and a line for each of the five tenants with the most left', () => {
+  const backfill = {
+    migration: '20260102_doubled',
+    tenants: 8,
+    done: 1,
+    visited: 1_500,
+    written: 900,
+    total: 6_000,
+    exact: true,
+    rowsPerSecond: 90,
+    running: [1, 2, 3, 4, 5, 6].map((n) =>
+      sampleRunning({ tenant: `t0${n}`, visited: n * 100, total: 1_000, exact: true, rowsPerSecond: 15 }),
+    ),
+  };
+  const text = renderRollout(
+    { ...sampleStatus(), backfills: [backfill, { ...backfill, migration: '20260103_more', running: [] }] },
+    plain(100),
+  );
+  expect(text.slice(text.indexOf('BACKFILLS')).split('\n\n')[0]).toMatchInlineSnapshot(`
+    "BACKFILLS
+      20260102_doubled  █████░░░░░░░░░░░░░░░  1,500 of 6,000 rows, 25 %, 90 rows/s, 50 s left; 1 of 8 t…
+        t01  100 of 1,000 rows, 10 %, 15 rows/s, 60 s left
+        t02  200 of 1,000 rows, 20 %, 15 rows/s, 54 s left
+        t03  300 of 1,000 rows, 30 %, 15 rows/s, 47 s left
+        t04  400 of 1,000 rows, 40 %, 15 rows/s, 40 s left
+        t05  500 of 1,000 rows, 50 %, 15 rows/s, 34 s left
+      20260103_more  █████░░░░░░░░░░░░░░░  1,500 of 6,000 rows, 25 %, 90 rows/s, 50 s left; 1 of 8 tena…"
+  `);
+  expect(renderRollout({ ...sampleStatus(), backfills: [] }, style)).not.toContain('BACKFILLS');
 });
 
 it('says of a plan, a rollout and a past rollout that it is a backfill', () => {

@@ -13,6 +13,7 @@ import {
   partsBeforeContract,
   partsBeforeOf,
   phaseMistakes,
+  phasesEndedBy,
 } from '../../../src/domain/phases.js';
 
 const file = (name: string, declares?: Phased['declares']): Phased => ({ name, ...(declares ? { declares } : {}) });
@@ -50,6 +51,20 @@ const facts = (more: Partial<ContractFacts> = {}): ContractFacts => ({
 const codes = (found: readonly { readonly severity: string; readonly code: string }[]) =>
   found.map(({ severity, code }) => `${severity} ${code}`);
 const with_ = (more: Phased['declares']) => ({ ...contract, declares: { ...contract.declares, ...more } });
+
+it('[Z5] a phase ends with the last of its migrations; taken back, it is left with the first', () => {
+  const files = [...change, file('03_fill_more', { phase: 'backfill', after: ['02_add_email'] }), file('06_plain')];
+  const ended = (names: readonly string[], direction: 'up' | 'down' = 'up') =>
+    phasesEndedBy(files, names, direction).map((it) => `${it.change} ${it.phase} ${it.migration}`);
+  expect(ended(['01_users', '06_plain'])).toEqual([]);
+  expect(ended(['02_add_email', '03_fill_email'])).toEqual(['02_add_email expand 02_add_email']);
+  expect(ended(['03_fill_more', '04_email_not_null'])).toEqual([
+    '02_add_email backfill 03_fill_more',
+    '02_add_email constrain 04_email_not_null',
+  ]);
+  expect(ended(['03_fill_more'], 'down')).toEqual([]);
+  expect(ended(['03_fill_more', '03_fill_email'], 'down')).toEqual(['02_add_email backfill 03_fill_email']);
+});
 
 it('[Z5] says all at once how files are tied together wrongly: nothing there, newer, a cycle, itself, with an extension, a phase too early', () => {
   const files = [
