@@ -1,7 +1,7 @@
 /** A migration that declares a backfill: its chunks under the runner's lock, fence and walls, and its cursor in the journal's table. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { progressText } from '../../domain/backfill/progress.js';
+import { type BackfillProgress, progressText } from '../../domain/backfill/progress.js';
 import type { Backfill } from '../../migration/backfill.js';
 import { type Attempt, inHandKey, sessionSettings } from '../attempt.js';
 import { answerOf } from '../backfill/answers.js';
@@ -47,6 +47,12 @@ export async function runChunks(
   const kept = entries.find(({ key }) => key === CURSOR)?.result;
   let chunks = entries.reduce((most, it) => (it.key === CHUNK ? Math.max(most, it.occurrence) : most), 0);
 
+  /** Told before the first chunk. */
+  let last: BackfillProgress | undefined;
+  const tell = (progress: BackfillProgress) => {
+    input.onStep(`${migration}: ${progressText(progress)}`);
+    input.onBackfill?.({ migration, ...progress });
+  };
   const stop = () => input.stop?.() === true || input.cut?.() === true;
   const send: Send = async <R>(sql: string) => answerOf<R>(await queryEach(client, sql));
 
@@ -92,7 +98,7 @@ export async function runChunks(
           if (code === 'FL004' && !attempt.lookUp) attempt.lookUp = true;
           else if (code === 'FL007' && !attempt.lookCloser) attempt.lookCloser = true;
           else if (why !== undefined) {
-            input.onStep(`${migration}, waiting: ${why}`);
+            tell({ ...last!, waiting: why });
             if (stop()) throw new CutShort();
             await delay(LOOK_AGAIN_MS);
             tries--;
@@ -102,8 +108,8 @@ export async function runChunks(
     },
     stop,
     onProgress(progress) {
-      input.onStep(`${migration}: ${progressText(progress)}`);
-      input.onBackfill?.({ migration, ...progress });
+      last = progress;
+      tell(progress);
     },
   };
   return pipelined(client, () => runBackfill(door, backfill));
