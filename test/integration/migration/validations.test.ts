@@ -485,7 +485,7 @@ it('[V-gap] tells all mistakes of a declaration at once, and loads no such file'
     expect(problems[0]!.message).toContain(part);
 });
 
-it('the example of docs/migrations/validation.md passes its checks, and fails them when a nickname is blank', async () => {
+it('[V2] the example of docs/migrations/validation.md passes its checks, and fails them when a nickname is blank', async () => {
   const page = readFileSync(new URL('../../../docs/migrations/validation.md', import.meta.url), 'utf8');
   const files = Object.fromEntries([...page.matchAll(/```ts\n\/\/ (\S+)\n([\s\S]*?)```/g)].map(([, name, source]) => [name!, source!]));
   const fixture = createFixture(db.url, files);
