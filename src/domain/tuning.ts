@@ -8,7 +8,7 @@ export interface Tuning {
   readonly timeBoxMs?: number;
   /** Waves up to this size run lists of one tenant. @defaultValue 100 */
   readonly smallWave?: number;
-  /** A wave continues-as-new above this many history events. @defaultValue 8000 */
+  /** A wave continues-as-new above this many history events, as does what shows its backfills. @defaultValue 8000, or what Temporal suggests */
   readonly continueAsNewAfterEvents?: number;
   /** How long a wave waits before it asks again after `filesDiffer`. @defaultValue 5000 */
   readonly filesRetryMs?: number;

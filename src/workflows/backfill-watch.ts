@@ -2,6 +2,7 @@
 
 import { getExternalWorkflowHandle, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import { workflowIds } from '../domain/ids.js';
+import type { Tuning } from '../domain/tuning.js';
 import type { WaveInput } from '../domain/wave/contract.js';
 import { backfillWorkflow } from './backfill.js';
 import type { BackfillInput, RolloutInput } from './messages.js';
@@ -10,22 +11,24 @@ import type { BackfillInput, RolloutInput } from './messages.js';
 export type EndWatch = () => Promise<void>;
 
 /** Begins it. The next run of the wave begins it anew under the same id. */
-export const watchBackfills = ({ rolloutId, wave, taskQueue }: WaveInput): Promise<EndWatch> =>
+export const watchBackfills = ({ rolloutId, wave, taskQueue, tuning }: WaveInput): Promise<EndWatch> =>
   watch(workflowIds.backfill(workflowInfo().workflowId), `backfills of wave ${wave.name}: how far they have come`, {
     rolloutId,
     wave: wave.index,
     taskQueue,
+    ...lengthOf(tuning),
   });
 
 export const watchBackfillAlone = ({ fleet, rolloutId, taskQueue, tuning }: RolloutInput, migration: string): Promise<EndWatch> =>
   watch(workflowIds.backfillAlone(fleet, rolloutId), `the backfill of ${migration}, run again: how far it has come`, {
     rolloutId,
     taskQueue,
-    alone: {
-      fleet,
-      ...(tuning?.continueAsNewAfterEvents === undefined ? {} : { continueAsNewAfterEvents: tuning.continueAsNewAfterEvents }),
-    },
+    alone: { fleet },
+    ...lengthOf(tuning),
   });
+
+const lengthOf = (tuning: Tuning | undefined): Pick<BackfillInput, 'continueAsNewAfterEvents'> =>
+  tuning?.continueAsNewAfterEvents === undefined ? {} : { continueAsNewAfterEvents: tuning.continueAsNewAfterEvents };
 
 async function watch(workflowId: string, staticSummary: string, input: BackfillInput): Promise<EndWatch> {
   const child = await startChild(backfillWorkflow, {

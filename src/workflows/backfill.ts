@@ -35,7 +35,7 @@ export async function backfillWorkflow(input: BackfillInput): Promise<readonly F
     over = true;
   });
   const isLong = () =>
-    workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > (alone?.continueAsNewAfterEvents ?? Number.POSITIVE_INFINITY);
+    workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > (input.continueAsNewAfterEvents ?? Number.POSITIVE_INFINITY);
   return CancellationScope.nonCancellable(async () => {
     for (let looks = input.looks ?? 0; ; looks++) {
       if (isLong() && !over) {

@@ -60,7 +60,9 @@ export interface BackfillInput {
   readonly wave?: number;
   readonly taskQueue: string;
   /** The rollout is nothing but this backfill: its messages are taken here too, and passed on. */
-  readonly alone?: { readonly fleet: string; readonly continueAsNewAfterEvents?: number };
+  readonly alone?: { readonly fleet: string };
+  /** @defaultValue as Temporal suggests it */
+  readonly continueAsNewAfterEvents?: number;
   /** So often the runs before this one have looked. @defaultValue 0 */
   readonly looks?: number;
   /** What they saw last. */

@@ -62,7 +62,7 @@ describe('CREATE INDEX CONCURRENTLY', () => {
   const file = { '02_index.js': outside(`await knex.raw('create index concurrently notes_body on notes (gated(body))');`) };
   const plain = { '02_index.js': outside(`await knex.raw('create index concurrently notes_body on notes (body)');`) };
 
-  it.each(VICTIMS)('[F30] whose %s is lost while it builds is built anew, and no invalid index stays', async (victim) => {
+  it.each(VICTIMS)('[F30] [K-gap] whose %s is lost while it builds is built anew, and no invalid index stays', async (victim) => {
     const scene = await withNotes(file);
     await withGate(scene);
     const open = await closedGate(scene);
@@ -182,7 +182,7 @@ describe('CREATE INDEX CONCURRENTLY', () => {
   });
 });
 
-it.each(VICTIMS)('[F34] DROP INDEX CONCURRENTLY whose %s is lost half-way is finished', async (victim) => {
+it.each(VICTIMS)('[F34] [K-gap] DROP INDEX CONCURRENTLY whose %s is lost half-way is finished', async (victim) => {
   const scene = await withNotes({ '02_drop.js': outside(`await knex.raw('drop index concurrently notes_n');`) });
   await scene.sql('create index notes_n on acme.notes (n)');
   // Somebody is still using the table: the index is marked, and the drop waits
@@ -482,7 +482,7 @@ describe('[F42] a session that is not the one it began as', () => {
   );
 });
 
-it('[F43] a file that failed at its third statement goes on there: the first two are not sent again', async () => {
+it('[F43] [K-gap] a file that failed at its third statement goes on there: the first two are not sent again', async () => {
   const scene = await withNotes({
     '02_four.js': outside(
       `await knex('notes').update({ n: 5 }); await knex.raw('update notes set n = n + 1'); await knex.raw('insert into missing values (1)'); await knex.raw('update notes set n = n + 1');`,

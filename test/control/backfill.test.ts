@@ -78,6 +78,41 @@ it('[B6] status knows from the first rows on how far a backfill is, also when no
   expect(await fleet.client.tenantStatus('t01'), 'it is done').not.toHaveProperty('backfill');
 });
 
+it('[B8] a rollout that is aborted half-way keeps what it has filled, and the next start goes on from there: no row is written twice', async () => {
+  const fleet = await fillingFleet(`canary: false, waves: [{ name: 'all' }], maxConcurrency: 1`);
+  /** Rows of t01 that are filled, each as its last writer left it. */
+  const written = async () =>
+    new Map(
+      (
+        await fleet.rows<{ id: number; version: string }>(
+          'h1',
+          'select id, xmin::text version from t01.items where doubled is not null order by id',
+        )
+      ).map(({ id, version }) => [id, version]),
+    );
+  await fleet.client.start();
+  const { stood, release } = await stopHalfWay(fleet, 0);
+  await fleet.client.abort(ask('not today'));
+  expect(await fleet.ended()).toMatchObject({ state: 'aborted', totals: { applied: 0 } });
+  await release();
+  const first = await written();
+  expect([...first.keys()], 'the rows up to the cursor').toEqual(Array.from({ length: stood }, (_, n) => n + 1));
+  await fleet.client.start();
+  expect(await fleet.ended()).toMatchObject({ state: 'succeeded', totals: { applied: 3 } });
+  const all = await written();
+  expect(all.size).toBe(ROWS);
+  expect([...all].filter(([id, version]) => first.get(id) !== version).length, 'written by the second').toBe(ROWS - stood);
+  expect(
+    await fleet.control(
+      `select tenant_id as tenant, done, written::int from flotilla.backfill where tenant_id = 't01' order by rollout_id`,
+    ),
+    'the second counts what the first has written',
+  ).toEqual([
+    { tenant: 't01', done: false, written: stood },
+    { tenant: 't01', done: true, written: ROWS },
+  ]);
+});
+
 it('[B8] a rollout that is rolled back takes half-done backfills with it, and the columns they filled', async () => {
   const fleet = await fillingFleet(`canary: false, waves: [{ name: 'all' }], maxConcurrency: 1`);
   await fleet.client.start();

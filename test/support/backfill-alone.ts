@@ -1,4 +1,4 @@
-/** A fleet whose rollout is nothing but the backfill of one migration. */
+/** Fleets whose migration is a backfill: rollouts that are nothing but it, and those that have it in their waves. */
 
 import type { Client } from '@temporalio/client';
 import type { ActivityDeps } from '../../src/activities/deps.js';
@@ -23,11 +23,13 @@ export const filling = (more: Partial<FleetBackfill> = {}): FleetBackfill => ({
   ...more,
 });
 
-/** @param temporal messages are passed on by the worker's own activity */
-export const alone = (waves: readonly PlannedWave[], temporal: () => Client, more: Partial<FleetPlan> = {}): FleetPlan => ({
+/**
+ * It is rolled out like any other migration: each wave has a workflow beside it.
+ * @param temporal messages are passed on by the worker's own activity
+ */
+export const inWaves = (waves: readonly PlannedWave[], temporal: () => Client, more: Partial<FleetPlan> = {}): FleetPlan => ({
   waves,
   summary: {
-    operation: 'backfill',
     to: MIGRATION,
     migrations: [
       {
@@ -48,3 +50,9 @@ export const alone = (waves: readonly PlannedWave[], temporal: () => Client, mor
     ...more.fakes,
   },
 });
+
+/** The rollout is nothing but it: one workflow beside that. */
+export function alone(...of: Parameters<typeof inWaves>): FleetPlan {
+  const plan = inWaves(...of);
+  return { ...plan, summary: { ...plan.summary, operation: 'backfill' } };
+}

@@ -45,9 +45,14 @@ export async function runChunks(
   const hints = new Hints(settings.ownSchemas);
   const flush = flushCounters(session.serverVersion) ?? '';
   const kept = entries.find(({ key }) => key === CURSOR)?.result;
-  let last: BackfillProgress | undefined;
   let chunks = entries.reduce((most, it) => (it.key === CHUNK ? Math.max(most, it.occurrence) : most), 0);
 
+  /** Told before the first chunk. */
+  let last: BackfillProgress | undefined;
+  const tell = (progress: BackfillProgress) => {
+    input.onStep(`${migration}: ${progressText(progress)}`);
+    input.onBackfill?.({ migration, ...progress });
+  };
   const stop = () => input.stop?.() === true || input.cut?.() === true;
   const send: Send = async <R>(sql: string) => answerOf<R>(await queryEach(client, sql));
 
@@ -93,8 +98,7 @@ export async function runChunks(
           if (code === 'FL004' && !attempt.lookUp) attempt.lookUp = true;
           else if (code === 'FL007' && !attempt.lookCloser) attempt.lookCloser = true;
           else if (why !== undefined) {
-            input.onStep(`${migration}, waiting: ${why}`);
-            if (last) input.onBackfill?.({ migration, ...last, waiting: why });
+            tell({ ...last!, waiting: why });
             if (stop()) throw new CutShort();
             await delay(LOOK_AGAIN_MS);
             tries--;
@@ -105,8 +109,7 @@ export async function runChunks(
     stop,
     onProgress(progress) {
       last = progress;
-      input.onStep(`${migration}: ${progressText(progress)}`);
-      input.onBackfill?.({ migration, ...progress });
+      tell(progress);
     },
   };
   return pipelined(client, () => runBackfill(door, backfill));

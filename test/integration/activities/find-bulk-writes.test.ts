@@ -91,7 +91,7 @@ async function find(
   return { findings, asked, read, fixture };
 }
 
-it('warns once for each migration and table, with how many tenants it is large in and what it holds where it holds most', async () => {
+it('[K-gap] warns once for each migration and table, with how many tenants it is large in and what it holds where it holds most', async () => {
   const { findings, asked } = await find({
     '01_orders.mjs': updating('orders'),
     '02_both.mjs': `export const up = async (knex) => { await knex.raw('delete from orders where n = 0'); await knex.raw('update ?? set n = 1', [${JSON.stringify(TABLE)}]); };`,
@@ -108,7 +108,7 @@ it('warns once for each migration and table, with how many tenants it is large i
   expect(asked).toBe(1);
 });
 
-it('asks no server where no pending plain file writes any number of rows', async () => {
+it('[K-gap] asks no server where no pending plain file writes any number of rows', async () => {
   const { findings, asked } = await find({
     '01_table.mjs': `export const up = (knex) => knex.schema.createTable('made', (t) => t.increments('id'));`,
     '02_rows.mjs': `export const up = (knex) => knex('orders').insert([{ id: 1 }]);`,
@@ -119,7 +119,7 @@ it('asks no server where no pending plain file writes any number of rows', async
   expect({ findings, asked }).toEqual({ findings: [], asked: 0 });
 });
 
-it('leaves out tenants that have the file already, and asks for nobody once all have it', async () => {
+it('[K-gap] leaves out tenants that have the file already, and asks for nobody once all have it', async () => {
   const files = { '01_orders.mjs': updating('orders') };
   const [, , bigger, , odd] = all as [TenantRef, TenantRef, TenantRef, TenantRef, TenantRef];
   const { fixture } = await find(files);
@@ -134,7 +134,7 @@ it('leaves out tenants that have the file already, and asks for nobody once all 
   ]);
 });
 
-it('says nothing of a table that a pending file makes, one that nobody has analyzed, and one that is not there', async () => {
+it('[K-gap] says nothing of a table that a pending file makes, one that nobody has analyzed, and one that is not there', async () => {
   await query(
     db.url,
     `create table big.fresh (id int, n int) with (autovacuum_enabled = false); insert into big.fresh select generate_series(1, 20000)`,
@@ -146,7 +146,7 @@ it('says nothing of a table that a pending file makes, one that nobody has analy
   expect({ findings, asked }).toEqual({ findings: [], asked: 1 });
 });
 
-it("looks into each tenant's own database", async () => {
+it("[K-gap] looks into each tenant's own database", async () => {
   const { findings, asked } = await find({ '01_orders.mjs': updating('orders') }, [
     ...schemas('small'),
     { id: 'apart', host: 'h1', database: own.name },
@@ -155,7 +155,7 @@ it("looks into each tenant's own database", async () => {
   expect(asked).toBe(2);
 });
 
-it('warns of the tenants that it can see where a database has gone since it was scanned', async () => {
+it('[K-gap] warns of the tenants that it can see where a database has gone since it was scanned', async () => {
   const gone = await createDatabase('find_bulk_gone', own.name);
   const tenants = [...schemas('big'), { id: 'lost', host: 'h1', database: gone.name }];
   const { findings, asked } = await find({ '01_orders.mjs': updating('orders') }, tenants, () =>
@@ -165,7 +165,7 @@ it('warns of the tenants that it can see where a database has gone since it was 
   expect(asked).toBe(2);
 });
 
-it('says nothing of a file that is another on disk than the one that was loaded', async () => {
+it('[K-gap] says nothing of a file that is another on disk than the one that was loaded', async () => {
   const fixture = createFixture(db.url, { '01_orders.mjs': updating('orders') });
   fixtures.push(fixture);
   const [file] = (await fixture.engine.list()).files;
@@ -173,7 +173,7 @@ it('says nothing of a file that is another on disk than the one that was loaded'
   expect(await fixture.engine.bulkWrites(file!)).toEqual([]);
 });
 
-it('counts a partitioned table by its partitions, and finds a table in the schema that it is named with', async () => {
+it('[K-gap] counts a partitioned table by its partitions, and finds a table in the schema that it is named with', async () => {
   const client = await db.client();
   await client.query(
     `create table empty.parts (id int) partition by hash (id);

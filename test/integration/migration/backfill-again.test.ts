@@ -37,7 +37,7 @@ const again = async (it: BackfillTenant, more: Partial<AttemptInput> = {}) =>
   });
 
 describe('a backfill alone', () => {
-  it('fills rows that have come without a value since, and leaves history as it is', async () => {
+  it('[B5] fills rows that have come without a value since, and leaves history as it is', async () => {
     const it = await behind();
     const before = await it.sql(HISTORY);
     expect(await again(it)).toMatchObject({ outcome: 'applied', has: ['02_fill'], runs: [{ name: '02_fill', rows: 250 }] });
@@ -56,7 +56,7 @@ describe('a backfill alone', () => {
     expect(await other.sql(`select count(*)::int n from flotilla_ledger where rollout = 'r-2'`)).toEqual([{ n: 0 }]);
   });
 
-  it('answers applied when its rollout comes again, and does nothing more', async () => {
+  it('[B5] answers applied when its rollout comes again, and does nothing more', async () => {
     const it = await behind();
     await again(it);
     await it.sql(`insert into users values (1000, 'late', 'comer')`);
@@ -71,7 +71,7 @@ describe('a backfill alone', () => {
     return again(it, { rolloutId, cut: () => it.progress.slice(from).some(({ visited }) => visited >= rows) });
   };
 
-  it('goes on behind the last chunk in the rollout that was cut off', async () => {
+  it('[B-gap] goes on behind the last chunk in the rollout that was cut off', async () => {
     const it = await behind();
     expect(await cutAfter(it, 200)).toMatchObject({ outcome: 'deferred', code: 'FLT_BACKFILL_CUT', runs: [] });
     const from = it.progress.length;
@@ -81,7 +81,7 @@ describe('a backfill alone', () => {
     expect(await it.sql(FILLED)).toMatchObject([{ rows: 250 }]);
   });
 
-  it('begins anew in another rollout, which keeps whose rows the first has written', async () => {
+  it('[B5] begins anew in another rollout, which keeps whose rows the first has written', async () => {
     const it = await behind();
     await cutAfter(it, 200);
     const from = it.progress.length;
@@ -99,7 +99,7 @@ describe('a backfill alone', () => {
     ]);
   });
 
-  it('lets go of its session and its locks when a row fails it, and goes on once that is mended', async () => {
+  it('[B8] lets go of its session and its locks when a row fails it, and goes on once that is mended', async () => {
     const it = await behind();
     await it.sql(`alter table users add check (full_name <> 'F250 L250')`);
     const failed = await again(it);

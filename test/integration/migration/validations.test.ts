@@ -485,7 +485,7 @@ it('[V-gap] tells all mistakes of a declaration at once, and loads no such file'
     expect(problems[0]!.message).toContain(part);
 });
 
-it('[V1] the example of docs/migrations/validation.md passes its checks, and fails them when a nickname is blank', async () => {
+it('[V1] [V2] the example of docs/migrations/validation.md passes its checks, and fails them when a nickname is blank', async () => {
   const files = exampleOf('migrations/validation');
   const fixture = createFixture(db.url, files);
   fixtures.push(fixture);

@@ -22,3 +22,23 @@ it.each(pages)('$name names only files, error codes and templates that exist', (
   for (const code of all(text, /\b(FLT_[A-Z_]+)\b/g)) expect(Object.keys(ERROR_CODES)).toContain(code);
   for (const name of all(text, /--template ([a-z-]+)/g)) expect(Object.keys(TEMPLATES)).toContain(name);
 });
+
+/** By the row's first cell, each test file that its last cell cites; a name without a folder stands in that of the one before it. */
+const cited = [...index.matchAll(/^\| ([KBZV]\d?) \|.*\| ([^|]*) \|$/gm)].flatMap(([, first, cell]) => {
+  let at = '';
+  return all(cell!, /`([\w./-]+\.test\.ts)`/g).map((name) => {
+    const path = name.includes('/') ? name : `${at}${name}`;
+    at = path.slice(0, path.lastIndexOf('/') + 1);
+    return { id: first!.length > 1 ? first! : `${first}-gap`, path };
+  });
+});
+
+it.each(cited)('a test that carries $id stands in $path', ({ path, id }) => {
+  expect(readFileSync(new URL(path, root), 'utf8')).toMatch(new RegExp(`['"\`](?:\\[[\\w-]+\\] )*\\[${id}\\] `));
+});
+
+it('each row of the index cites a test', () => {
+  const rows = all(index, /^\| ([KBZV]\d?) \|/gm);
+  expect(rows.length).toBeGreaterThan(25);
+  for (const row of index.split('\n').filter((line) => /^\| [KBZV]\d? \|/.test(line))) expect(row).toMatch(/\.test\.ts` \|$/);
+});

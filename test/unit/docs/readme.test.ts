@@ -19,6 +19,31 @@ it('names scripts that exist, and proofs that name a test or a benchmark', () =>
   }
 });
 
+it('has proofs by vitest alone that run tests', () => {
+  const tests = readdirSync('test', { recursive: true, encoding: 'utf8' }).flatMap((file) =>
+    file.endsWith('.test.ts') ? [`test/${file}`] : [],
+  );
+  const proofs = [...readme.matchAll(/`npx vitest run ([^`]+)`/g)].map(([, args]) => args!);
+  expect(proofs.length).toBeGreaterThan(4);
+  for (const proof of proofs) {
+    const [, project = ''] = /--project (\w+)/.exec(proof) ?? [];
+    const [, title] = /-t '([^']+)'/.exec(proof) ?? [];
+    const among = tests.filter((file) => file.startsWith(`test/${project}`));
+    const names = proof
+      .replace(/--project \w+|-t '[^']+'/g, '')
+      .split(' ')
+      .filter(Boolean);
+    for (const name of names)
+      expect(
+        among.filter((file) => file.includes(name)),
+        proof,
+      ).not.toEqual([]);
+    if (title === undefined) continue;
+    const titled = new RegExp(`['"\`]${new RegExp(title).source}`);
+    expect(among.filter((file) => titled.test(readFileSync(file, 'utf8'))).length, proof).toBeGreaterThan(1);
+  }
+});
+
 it('links to pages that exist', () => {
   for (const [, page] of readme.matchAll(/\]\(((?:docs|[A-Z]+)[^)#]*)\)/g)) expect(existsSync(page!), page).toBe(true);
 });
