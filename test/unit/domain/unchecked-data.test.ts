@@ -24,7 +24,7 @@ const unchecked = (files: readonly Declaring[]) =>
     files.filter(({ declares }) => declares?.phase === 'contract'),
   ).map(({ migration }) => migration);
 
-it('warns of a backfill that nothing checks, with what to do', () => {
+it('[V-gap] warns of a backfill that nothing checks, with what to do', () => {
   expect(notValidated(change(), all(change()))).toEqual([
     {
       severity: 'warning',
@@ -67,7 +67,7 @@ it('warns of what the plan would run, and looks for checks in all files', () => 
   expect(notValidated(change({ constrain: { validate } }), new Set(['03_fill']))).toEqual([]);
 });
 
-it('warns of a contract before which nothing is checked, with what to do', () => {
+it('[V-gap] warns of a contract before which nothing is checked, with what to do', () => {
   const files = change();
   expect(uncheckedContracts(files, [files.at(-1)!])).toEqual([
     {
