@@ -30,7 +30,7 @@ export function etaMs({ pass, visited, total, rowsPerSecond }: BackfillProgress)
   return Math.round((Math.max(0, total - visited) / rowsPerSecond) * 1000);
 }
 
-/** Rows per second from now on, mostly by the latest chunk. */
+/** Rows per second from now on, mostly by what came before. `ms`: of a chunk and the rest behind it. */
 export const smoothedRate = (before: number, rows: number, ms: number): number => {
   const now = (rows / Math.max(1, ms)) * 1000;
   return before === 0 ? now : before * 0.7 + now * 0.3;

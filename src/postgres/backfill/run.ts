@@ -172,7 +172,7 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
       if (now.rows !== undefined) missed += now.rows - sum(done.counts.slice(0, now.writes.long.length));
       if (next && done.ahead) step = Promise.resolve(stepOf(next, done.ahead));
       if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(now.range, done.xid);
-      rate = smoothedRate(rate, cursor.visited - at.visited, tookMs);
+      rate = smoothedRate(rate, cursor.visited - at.visited, tookMs * (1 + backfill.pace.rest));
       tell();
       // A table that one statement has seen whole lacks nothing that was there then
       if (!next) return missed > 0 || (cursor.changed > 0 && at.after !== undefined);

@@ -123,16 +123,23 @@ describe('a backfill', () => {
     ]);
   });
 
-  it('[B7] rests after each chunk for a share of the time that it took', async () => {
+  it('[B6] [B7] rests after each chunk for a share of the time that it took, and counts that where it tells how fast it is', async () => {
     const it = await setup(
       USERS(30),
       `{ table: 'users', set: { full_name: 'slow(first)' }, chunk: { rows: 10, maxRows: 10, targetMs: 60000 }, pace: { rest: 3 } }`,
     );
     await it.sql(`create function slow(text) returns text language sql volatile as $$ select $1 from pg_sleep(0.01) $$`);
     const at: number[] = [];
-    await it.attempt({ onBackfill: () => at.push(performance.now()) });
+    let rowsPerSecond = 0;
+    await it.attempt({
+      onBackfill: (progress) => {
+        at.push(performance.now());
+        rowsPerSecond = progress.rowsPerSecond;
+      },
+    });
     // Two rests of three times a chunk's hundred milliseconds or more
     expect(at.at(-1)! - at.at(-3)!).toBeGreaterThan(2 * 4 * 100);
+    expect(rowsPerSecond).toBeLessThan(10 / 0.4);
   });
 
   it.each([
