@@ -129,7 +129,8 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
     const [last] = selects[1] as readonly Ahead[];
     const range = { after, upTo: last && Object.values(last) };
     const { statements, rows } = transformRows(selects[0]!, { ...backfill, transform }, target, sql, range, door.who);
-    return { size, range, writes: { long: statements, short: [] }, rows };
+    const writes = target.rules ? { long: [], short: statements } : { long: statements, short: [] };
+    return { size, range, writes, rows };
   }
 
   /** Rows to try in place of a chunk that the server took too long over; 0: it was one row. */
@@ -169,7 +170,7 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
       }
       const tookMs = performance.now() - began;
       cursor = withWritten(behind, sum(done.counts));
-      if (now.rows !== undefined) missed += now.rows - sum(done.counts.slice(0, now.writes.long.length));
+      if (now.rows !== undefined) missed += now.rows - sum(done.counts.slice(0, now.writes.long.length + now.writes.short.length));
       if (next && done.ahead) step = Promise.resolve(stepOf(next, done.ahead));
       if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(now.range, done.xid);
       rate = smoothedRate(rate, cursor.visited - at.visited, tookMs * (1 + backfill.pace.rest));

@@ -29,6 +29,8 @@ export interface Target {
   readonly written: ReadonlyMap<string, Column>;
   /** Columns there that hold the key. */
   readonly writtenKey: readonly Column[];
+  /** The table that is written to has rewrite rules: WITH does not write to it. */
+  readonly rules: boolean;
   readonly oid: number;
   /** The statistics' estimate; undefined: there are none. */
   readonly estimate?: number;
@@ -40,6 +42,7 @@ interface Table {
   readonly oid: number;
   readonly kind: string;
   readonly tuples: number;
+  readonly rules: boolean;
   readonly columns: readonly Column[];
   readonly primary: readonly string[] | null;
   /** Columns of each index that makes them unique as a whole, none of them null. */
@@ -75,6 +78,7 @@ export async function readTarget(send: Send, who: string, backfill: Backfill): P
     plainKey: pick(columns, names).every(({ uncut }) => PLAIN.includes(uncut)),
     written,
     writtenKey: pick(written, intoNames),
+    rules: there.rules,
     oid: source.oid,
     ...(source.tuples >= 0 && source.kind === 'r' ? { estimate: source.tuples } : {}),
   };
@@ -83,7 +87,7 @@ export async function readTarget(send: Send, who: string, backfill: Backfill): P
 async function readTable(send: Send, who: string, table: string): Promise<Table> {
   const keyOf = `array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k(n, place) join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.n where k.place <= i.indnkeyatts order by k.place)`;
   const { rows } = await send<Table>(
-    `select c.oid::int8::float8 as oid, c.relkind::text as kind, c.reltuples::float8 as tuples,
+    `select c.oid::int8::float8 as oid, c.relkind::text as kind, c.reltuples::float8 as tuples, c.relhasrules as rules,
       (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'uncut', format_type(a.atttypid, -1),
          'json', (select coalesce(nullif(t.typbasetype, 0), t.oid) in ('json'::regtype, 'jsonb'::regtype) from pg_type t where t.oid = a.atttypid),
          'array', (select t.typcategory = 'A' from pg_type t where t.oid = a.atttypid),

@@ -98,6 +98,14 @@ describe('a backfill', () => {
     expect(it.progress[before]).toMatchObject({ pass: 1, visited: 200, written: 0 });
   });
 
+  it('[B4] writes a table whose rules write elsewhere, too', async () => {
+    const it = await setup(
+      `${USERS(50)} create table audit (id int); create rule log as on update to users do also insert into audit values (new.id);`,
+      `{ table: 'users', where: 'full_name is null', transform: ({ first }) => ({ full_name: first }) }`,
+    );
+    expect(await it.attempt()).toMatchObject({ outcome: 'applied', runs: [{ rows: 50 }] });
+  });
+
   it('[B4] says nothing of the row when transform throws, and keeps what was done', async () => {
     const it = await setup(
       USERS(250),
