@@ -1,7 +1,8 @@
 /** What the application says of the version it runs, held against the floor of a contract. */
 
 import semver from 'semver';
-import { ERROR_CODES, type ErrorCode } from './error-codes.js';
+import type { ErrorCode } from './error-codes.js';
+import { findingOf } from './finding.js';
 import type { Finding } from './plan.js';
 
 /** A report counts for so long; an app that has said nothing since may run anything. */
@@ -61,10 +62,6 @@ const who = ({ app, tenant }: { readonly app: string; readonly tenant?: string }
   `${app}${tenant === undefined ? '' : ` of ${tenant}`}`;
 
 const finding = (code: ErrorCode, migration: string, what: string, tenants?: number): Finding => ({
-  severity: 'error',
-  code,
-  message: `${what}.`,
-  remedy: ERROR_CODES[code].remedy,
-  migration,
+  ...findingOf('error', code, migration, `${what}.`),
   ...(tenants === undefined ? {} : { tenants }),
 });

@@ -5,7 +5,7 @@
 
 import ms from 'ms';
 import type { FlotillaMigration } from '../migration/declaration.js';
-import { ERROR_CODES, type ErrorCode } from './error-codes.js';
+import { findingOf } from './finding.js';
 import type { Finding } from './plan.js';
 
 export const PHASES = ['expand', 'backfill', 'constrain', 'contract'] as const;
@@ -203,11 +203,17 @@ export function lastBefore(files: readonly Phased[], contracts: readonly string[
 }
 
 function tooSoon(name: string, { fleetKnown, parents }: ContractFacts): readonly Finding[] {
-  if (!fleetKnown) return [error('FLT_CONTRACT_TOO_SOON', name, `${name} is a contract, and nobody has looked at the whole fleet yet.`)];
+  if (!fleetKnown)
+    return [findingOf('error', 'FLT_CONTRACT_TOO_SOON', name, `${name} is a contract, and nobody has looked at the whole fleet yet.`)];
   const open = parents.find((it) => it.open !== undefined);
   if (open)
     return [
-      error('FLT_CONTRACT_TOO_SOON', name, `${name} may not go out yet: rollout ${open.open}, which applies ${open.migration}, is open.`),
+      findingOf(
+        'error',
+        'FLT_CONTRACT_TOO_SOON',
+        name,
+        `${name} may not go out yet: rollout ${open.open}, which applies ${open.migration}, is open.`,
+      ),
     ];
   const lacking = parents.filter((it) => (it.rolledOut ? it.left : it.lacks) > 0);
   if (lacking.length === 0) return [];
@@ -218,7 +224,7 @@ function tooSoon(name: string, { fleetKnown, parents }: ContractFacts): readonly
     : `there are tenants that still lack ${names}`;
   return [
     {
-      ...error('FLT_CONTRACT_TOO_SOON', name, `${name} may not go out yet: ${why}.`),
+      ...findingOf('error', 'FLT_CONTRACT_TOO_SOON', name, `${name} may not go out yet: ${why}.`),
       tenants: worst.rolledOut ? worst.left : worst.lacks,
       sample: worst.sample,
     },
@@ -229,19 +235,22 @@ function baking(name: string, bake: string, { nowMs, parents }: ContractFacts): 
   const ended = parents.flatMap(({ endedAtMs }) => (endedAtMs === undefined ? [] : [endedAtMs]));
   if (ended.length === 0)
     return [
-      {
-        ...error(
-          'FLT_BAKING',
-          name,
-          `No rollout on record has applied what ${name} comes after: whether ${bake} have passed is not known.`,
-        ),
-        severity: 'warning',
-      },
+      findingOf(
+        'warning',
+        'FLT_BAKING',
+        name,
+        `No rollout on record has applied what ${name} comes after: whether ${bake} have passed is not known.`,
+      ),
     ];
   const untilMs = Math.max(...ended) + ms(bake as ms.StringValue);
   if (nowMs >= untilMs) return [];
   return [
-    error('FLT_BAKING', name, `${name} waits until ${new Date(untilMs).toISOString()}: ${bake} after what it comes after was rolled out.`),
+    findingOf(
+      'error',
+      'FLT_BAKING',
+      name,
+      `${name} waits until ${new Date(untilMs).toISOString()}: ${bake} after what it comes after was rolled out.`,
+    ),
   ];
 }
 
@@ -254,13 +263,5 @@ export interface UnconfirmedFlag {
 export function judgeFlags(name: string, unconfirmed: readonly UnconfirmedFlag[]): readonly Finding[] {
   if (unconfirmed.length === 0) return [];
   const flags = unconfirmed.map(({ flag, why }) => `"${flag}" (${why})`).join(', ');
-  return [error('FLT_FLAG_NOT_CONFIRMED', name, `${name} needs flags that are not confirmed: ${flags}.`)];
+  return [findingOf('error', 'FLT_FLAG_NOT_CONFIRMED', name, `${name} needs flags that are not confirmed: ${flags}.`)];
 }
-
-const error = (code: ErrorCode, migration: string, message: string): Finding => ({
-  severity: 'error',
-  code,
-  message,
-  remedy: ERROR_CODES[code].remedy,
-  migration,
-});

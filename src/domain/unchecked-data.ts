@@ -4,7 +4,7 @@
  */
 
 import type { FlotillaMigration } from '../migration/declaration.js';
-import { ERROR_CODES, type ErrorCode } from './error-codes.js';
+import { findingOf } from './finding.js';
 import { isContract, partsAfter, partsBeforeContract } from './phases.js';
 import type { Finding } from './plan.js';
 
@@ -20,7 +20,12 @@ export const notValidated = (files: readonly Declaring[], planned: ReadonlySet<s
     .filter((file) => planned.has(file.name) && changesData(file) && !waives(file, 'FLT_NOT_VALIDATED'))
     .filter((file) => ![file, ...partsAfter(files, file.name).filter((it) => !isContract(it))].some(isValidated))
     .map(({ name }) =>
-      warning('FLT_NOT_VALIDATED', name, `${name} changes data, and neither it nor what comes after it declares a check of that.`),
+      findingOf(
+        'warning',
+        'FLT_NOT_VALIDATED',
+        name,
+        `${name} changes data, and neither it nor what comes after it declares a check of that.`,
+      ),
     );
 
 /** Contracts before which nothing is compared: what comes before them declares no check that could be made again. */
@@ -28,7 +33,8 @@ export const uncheckedContracts = (files: readonly Declaring[], contracts: reado
   contracts
     .filter((contract) => !waives(contract, 'FLT_CONTRACT_UNCHECKED') && !partsBeforeContract(files, contract.name).some(isValidated))
     .map(({ name }) =>
-      warning(
+      findingOf(
+        'warning',
         'FLT_CONTRACT_UNCHECKED',
         name,
         `${name} is a contract, and nothing is checked before it: what it comes after declares no check, not even that old and new agree.`,
@@ -39,11 +45,3 @@ const changesData = ({ declares }: Declaring): boolean => declares?.backfill !==
 const isValidated = ({ declares }: Declaring): boolean => declares?.validate !== undefined;
 const waives = ({ declares }: Declaring, code: keyof NonNullable<FlotillaMigration['waive']>): boolean =>
   declares?.waive?.[code] !== undefined;
-
-const warning = (code: ErrorCode, migration: string, message: string): Finding => ({
-  severity: 'warning',
-  code,
-  message,
-  remedy: ERROR_CODES[code].remedy,
-  migration,
-});
