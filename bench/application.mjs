@@ -1,10 +1,9 @@
-// An application that reads and writes random rows at a fixed rate, whether or not its last statement is back. In a thread of its own, so that it
-// measures the server and not whatever else this process is doing. Told "stop", it answers how long each took, in milliseconds.
+// An application that reads and writes random rows at a fixed rate, whether or not its last statement is back. A process of its own, as applications
+// are: it measures the server, and not whatever the worker's process is doing. Told "stop", it answers how long each took, in milliseconds.
 
-import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';
 
-const { url, rows, perSecond } = workerData;
+const { url, rows, perSecond } = JSON.parse(process.argv[2]);
 const pool = new pg.Pool({ connectionString: url, max: 10, min: 10 });
 const statements = ['select * from t1.users where id = $1', `update t1.users set settings = '{"theme": "light"}' where id = $1`];
 const took = [];
@@ -21,10 +20,11 @@ const timer = setInterval(() => {
   open.add(one);
   void one.finally(() => open.delete(one));
 }, 1_000 / perSecond);
-parentPort.postMessage('ready');
-parentPort.once('message', async () => {
+process.send('ready');
+process.once('message', async () => {
   clearInterval(timer);
   await Promise.all(open);
   await pool.end();
-  parentPort.postMessage(took);
+  process.send(took);
+  process.disconnect();
 });
