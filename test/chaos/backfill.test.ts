@@ -120,7 +120,7 @@ const theCursor: Point['when'] = { at: () => 'lock table acme.flotilla_step in s
 const theLedger: Point['when'] = { at: () => 'lock table acme.flotilla_ledger in access exclusive mode' };
 
 /** In this order in one tenant: each attempt begins where the one before was struck. */
-const pointsOf = (kind: Kind): readonly Point[] => [
+const POINTS: readonly Point[] = [
   point('before it reads', READ, 1, 'before', 0),
   point('before BEGIN and the rows', WHOLE, 1, 'before', 0),
   point('half-way through the rows', WHOLE, 1, aRow, 0),
@@ -128,12 +128,8 @@ const pointsOf = (kind: Kind): readonly Point[] => [
   point('between the cursor and COMMIT', WHOLE, 1, theLedger, 0),
   point('when COMMIT was sent and its answer is lost', WHOLE, 1, 'after', CHUNK),
   point('while it is on its way', WHOLE, 1, 'during', 'perhaps'),
-  ...(kind.startsWith('transform')
-    ? [
-        point('when it reads ahead', READ, 2, 'before', 0),
-        point('when it has read ahead, and the chunk behind that is on its way', READ, 2, 'after', 'perhaps'),
-      ]
-    : []),
+  point('when it reads ahead', READ, 2, 'before', 0),
+  point('when it has read ahead, and the chunk behind that is on its way', READ, 2, 'after', 'perhaps'),
   point('with the second chunk open', WHOLE, 2, theCursor, CHUNK),
   point('before history and ledger', END, 1, 'before', 'perhaps'),
 ];
@@ -198,7 +194,7 @@ it.each(everywhere)(
     const scene = await withItems(kind, shape);
     let worker = await scene.process();
     let before = 0;
-    for (const [index, it] of [...pointsOf(kind), THE_END].entries()) {
+    for (const [index, it] of [...POINTS, THE_END].entries()) {
       if (victim === 'worker' && index > 0) worker = await scene.process();
       const hold = typeof it.when === 'object' ? it.when.at(shape, before) : '';
       const result = await strikeAt(scene, worker, victim, it, { fenceFirst: index > 0 }, hold);

@@ -16,8 +16,6 @@ export interface Answer<R> {
 export type Send = <R = Record<string, unknown>>(sql: string) => Promise<Answer<R>>;
 
 export interface Chunk {
-  /** Read before it, in a transaction of its own. */
-  readonly ahead?: string;
   /** Statements whose rows count. */
   readonly writes: Writes;
   /** Where the backfill stands behind it, but for the rows written. */
@@ -25,14 +23,13 @@ export interface Chunk {
 }
 
 /** Keys as text, by column. */
-export type Ahead = Readonly<Record<string, string>>;
+export type Key = Readonly<Record<string, string>>;
 
 export interface Chunked {
   /** Rows that each statement has written, the long ones first. */
   readonly counts: readonly number[];
   /** Its transaction, of 32 bits, as it stands in the rows. */
   readonly xid: string;
-  readonly ahead: readonly Ahead[] | undefined;
 }
 
 export interface BackfillDoor {

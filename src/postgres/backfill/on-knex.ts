@@ -7,7 +7,7 @@ import type { Backfill } from '../../migration/backfill.js';
 import { classify } from '../sqlstate.js';
 import { answerOf } from './answers.js';
 import { type ChunkRow, chunkSql } from './chunk.js';
-import type { Ahead, Send } from './door.js';
+import type { Send } from './door.js';
 import { heldBackBy } from './guards.js';
 import { runBackfill } from './run.js';
 
@@ -37,13 +37,12 @@ export async function backfillOnKnex(knex: Knex, backfill: Backfill): Promise<vo
       cursor: undefined,
       read: sending(knex),
       vet: async () => undefined,
-      async chunk({ ahead, writes }) {
-        const before = ahead === undefined ? undefined : (await sending(knex)<Ahead>(ahead)).rows;
+      async chunk({ writes }) {
         for (let tries = 1; ; tries++) {
           try {
             return await knex.transaction(async (trx) => {
               const { rows } = await sending(trx)<ChunkRow>(chunkSql(writes));
-              return { ...rows[0]!, ahead: before };
+              return rows[0]!;
             });
           } catch (error) {
             if (heldBackBy(error) === undefined && (classify(error)?.trouble !== 'lock' || tries >= TRIES)) throw error;

@@ -9,7 +9,7 @@ import type { Backfill } from '../../migration/backfill.js';
 import { ranOutOfTime } from '../sqlstate.js';
 import type { Writes } from './chunk.js';
 import { type Cursor, firstCursor, nextPass, withWritten } from './cursor.js';
-import type { Ahead, BackfillDoor, Chunked, Send } from './door.js';
+import type { BackfillDoor, Chunked, Key, Send } from './door.js';
 import { createLoadProbe } from './load.js';
 import { type BackfillSql, backfillSql, type Range } from './sql.js';
 import { readTarget } from './target.js';
@@ -41,15 +41,29 @@ const LOOK_FOR_STOP_MS = 100;
 const AS_ONE_SEES_IT =
   'set transaction isolation level repeatable read; set local datestyle to iso; set local intervalstyle to postgres; set local extra_float_digits to 1; set local bytea_output to hex;';
 
-/** Rows between two keys, read ahead while the chunk before them is being written. */
+/** Rows between two keys. */
 interface Step {
-  /** As it was asked for: the cursor's may have grown since. */
-  readonly size: number;
   readonly range: Range;
   /** What its chunk sends. */
   readonly writes: Writes;
   /** `transform`: rows that they write, unless somebody changes them first. */
   readonly rows?: number;
+}
+
+/** A step that is being read. */
+interface Coming {
+  /** Rows asked for: the cursor's may have changed since. */
+  readonly size: number;
+  readonly step: Promise<Step>;
+}
+
+interface Written {
+  readonly step: Step;
+  /** Where the backfill stood before it. */
+  readonly at: Cursor;
+  readonly done: Chunked;
+  /** undefined: it was the last one. */
+  readonly next: Coming | undefined;
 }
 
 /**
@@ -113,70 +127,76 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
     );
   }
 
-  const boundary = ({ after, size }: Cursor) => `${target.plainKey ? '' : `${AS_ONE_SEES_IT} `}${sql.boundary(after, size)}`;
-
-  const stepOf = ({ after, size, pass }: Cursor, [last]: readonly Ahead[]): Step => {
-    const range = { after, upTo: last && Object.values(last) };
-    return { size, range, writes: { long: [], short: [sql.write(range, pass > 1)] } };
-  };
-
-  /** One message: it must not be cut in two by the chunk that is being written. `transform` is at work while the server is. */
-  async function prepare(from: Cursor): Promise<Step> {
+  /** One message. */
+  async function read({ after, size, pass }: Cursor): Promise<Step> {
     const { transform } = backfill;
-    if (!transform) return stepOf(from, (await door.read<Ahead>(boundary(from))).rows);
-    const { after, size, pass } = from;
-    const { selects } = await door.read(`${AS_ONE_SEES_IT} ${sql.read(after, size, pass > 1)}; ${sql.boundary(after, size)}`);
-    const [last] = selects[1] as readonly Ahead[];
+    const parts = [
+      ...(transform || !target.plainKey ? [AS_ONE_SEES_IT] : []),
+      ...(transform ? [`${sql.read(after, size, pass > 1)};`] : []),
+      sql.boundary(after, size),
+    ];
+    const { selects } = await door.read(parts.join(' '));
+    const [last] = selects.at(-1) as readonly Key[];
     const range = { after, upTo: last && Object.values(last) };
+    if (!transform) return { range, writes: { long: [], short: [sql.write(range, pass > 1)] } };
     const { statements, rows } = transformRows(selects[0]!, { ...backfill, transform }, target, sql, range, door.who);
-    const writes = target.rules ? { long: [], short: statements } : { long: statements, short: [] };
-    return { size, range, writes, rows };
+    return { range, writes: target.rules ? { long: [], short: statements } : { long: statements, short: [] }, rows };
   }
 
-  /** Rows to try in place of a chunk that the server took too long over; 0: it was one row. */
-  async function smaller({ after, size }: Cursor): Promise<number> {
-    const { n } = (await door.read<{ n: number }>(sql.rest(after, size))).rows[0]!;
+  function readAhead(from: Cursor): Coming {
+    const step = read(from);
+    // Whoever awaits it later hears of its failure then
+    step.catch(() => undefined);
+    return { size: from.size, step };
+  }
+
+  /** One chunk; the rows behind it are asked for before it, so that the server has always something to do, and `transform` is at work while it writes. */
+  async function writeChunk(coming: Coming): Promise<Written> {
+    const step = await coming.step;
+    const { range, writes } = step;
+    const at = { ...cursor, size: coming.size };
+    const next = range.upTo && readAhead({ ...cursor, after: range.upTo });
+    const rows = next ? at.size : (await door.read<{ n: number }>(sql.rest(at.after, at.size))).rows[0]!.n;
+    const behind = passed(at, range.upTo, rows);
+    const deletes = backfill.into?.mirror ? [sql.deleteRows(range)] : [];
+    const done = await door.chunk({ writes: { ...writes, short: [...writes.short, ...deletes] }, cursor: behind });
+    cursor = withWritten(behind, sum(done.counts));
+    return { step, at, done, next };
+  }
+
+  /** Rows to try in place of those that the server took too long over; 0: it was one row. */
+  async function fewerThan(size: number): Promise<number> {
+    const { n } = (await door.read<{ n: number }>(sql.rest(cursor.after, size))).rows[0]!;
     return n > 1 ? Math.ceil(n / SHRINKS_BY) : 0;
   }
 
   /** From where the cursor stands to the last row. Answers whether rows may lack something behind it. */
   async function passOver(): Promise<boolean> {
     let missed = 0;
-    let step = ahead(prepare(cursor));
+    let coming = readAhead(cursor);
     for (;;) {
       await whenBearable();
       stopHere();
       const began = performance.now();
-      const now = await step;
-      const at = { ...cursor, size: now.size };
-      const { upTo } = now.range;
-      const next = upTo && { ...cursor, after: upTo };
-      if (next && backfill.transform) step = ahead(prepare(next));
-      const deletes = backfill.into?.mirror ? [sql.deleteRows(now.range)] : [];
-      const behind = passed(at, upTo, next ? at.size : (await door.read<{ n: number }>(sql.rest(at.after, at.size))).rows[0]!.n);
-      let done: Chunked;
+      let written: Written;
       try {
-        done = await door.chunk({
-          writes: { ...now.writes, short: [...now.writes.short, ...deletes] },
-          cursor: behind,
-          ...(next && !backfill.transform ? { ahead: boundary(next) } : {}),
-        });
+        written = await writeChunk(coming);
       } catch (error) {
-        const size = ranOutOfTime(error) && !door.stop() ? await smaller(at) : 0;
+        const size = ranOutOfTime(error) && !door.stop() ? await fewerThan(coming.size) : 0;
         if (size === 0) throw error;
-        cursor = { ...at, size };
-        step = ahead(prepare(cursor));
+        cursor = { ...cursor, size };
+        coming = readAhead(cursor);
         continue;
       }
       const tookMs = performance.now() - began;
-      cursor = withWritten(behind, sum(done.counts));
-      if (now.rows !== undefined) missed += now.rows - sum(done.counts.slice(0, now.writes.long.length + now.writes.short.length));
-      if (next && done.ahead) step = Promise.resolve(stepOf(next, done.ahead));
-      if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(now.range, done.xid);
+      const { step, at, done, next } = written;
+      if (step.rows !== undefined) missed += step.rows - sum(done.counts.slice(0, step.writes.long.length + step.writes.short.length));
+      if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(step.range, done.xid);
       rate = smoothedRate(rate, cursor.visited - at.visited, tookMs * (1 + backfill.pace.rest));
       tell();
       // A table that one statement has seen whole lacks nothing that was there then
       if (!next) return missed > 0 || (cursor.changed > 0 && at.after !== undefined);
+      coming = next;
       cursor = { ...cursor, size: nextChunk(at.size, tookMs, backfill.chunk) };
       await rest(tookMs * backfill.pace.rest);
     }
@@ -197,12 +217,6 @@ const samples = (backfill: Backfill, sql: BackfillSql): readonly string[] => [
   backfill.transform ? sql.read(undefined, 1, true) : sql.write(EVERYTHING, true),
   ...(backfill.into?.mirror ? [sql.deleteRows(EVERYTHING)] : []),
 ];
-
-/** Whoever awaits it later hears of its failure then. */
-function ahead<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
-}
 
 /** One row of a statement that may take long; undefined: it took too long. Without BEGIN, so that a pool's session is not left in a failed transaction. */
 async function within<R>(send: Send, statement: string, ms: number): Promise<R | undefined> {

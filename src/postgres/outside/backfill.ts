@@ -7,7 +7,7 @@ import { type Attempt, inHandKey, sessionSettings } from '../attempt.js';
 import { answerOf } from '../backfill/answers.js';
 import { type ChunkRow, chunkSql, isChunkRow, WRITTEN } from '../backfill/chunk.js';
 import { type Cursor, cursorSql } from '../backfill/cursor.js';
-import type { Ahead, BackfillDoor, Chunk, Chunked, Send } from '../backfill/door.js';
+import type { BackfillDoor, Chunk, Chunked, Send } from '../backfill/door.js';
 import { heldBackBy } from '../backfill/guards.js';
 import { type BackfillDone, CutShort, runBackfill } from '../backfill/run.js';
 import { refuseForeignSequences, refuseItsOwnEnd } from '../before-sending.js';
@@ -65,17 +65,15 @@ export async function runChunks(
   };
 
   /** One message, unless something has to be looked up in the middle of it. */
-  async function once({ ahead, writes, cursor }: Chunk): Promise<Chunked> {
-    const parts = [...(ahead === undefined ? [] : [`begin; ${ahead}; commit;`]), `${BEGIN} ${chunkSql(writes, sameBackend(hold))}`];
-    const early = looksUp(attempt, hints) ? await send<Ahead | ChunkRow>(parts.splice(0).join(' ')) : undefined;
+  async function once({ writes, cursor }: Chunk): Promise<Chunked> {
+    const parts = [`${BEGIN} ${chunkSql(writes, sameBackend(hold))}`];
+    const early = looksUp(attempt, hints) ? (await send<ChunkRow>(parts.pop()!)).selects : [];
     const walls = await wallsFor(attempt, session, hints);
-    const { selects } = await send<Ahead | ChunkRow>([...parts, closeStep(settings, hold, walls, keep(cursor)), 'commit;'].join(' '));
+    const { selects } = await send<ChunkRow>([...parts, closeStep(settings, hold, walls, keep(cursor)), 'commit;'].join(' '));
     chunks++;
     attempt.lookCloser = false;
     attempt.plain.add(inHandKey(attempt));
-    const answers = [...(early?.selects ?? []), ...selects];
-    const before = ahead === undefined ? undefined : (answers.shift() as readonly Ahead[]);
-    return { ...answers.map(([row]) => row).find(isChunkRow)!, ahead: before };
+    return [...early, ...selects].map(([row]) => row).find(isChunkRow)!;
   }
 
   const door: BackfillDoor = {

@@ -126,13 +126,15 @@ export async function createScene(files: Record<string, string>, kind: 'schema' 
           deltas: [...deltas],
         };
         const answer = new Promise<AttemptResult>((resolve, reject) => {
-          child.on('message', (message: { id?: number; result?: AttemptResult; error?: string }) => {
+          const onMessage = (message: { id?: number; result?: AttemptResult; error?: string }) => {
             if (message.id !== id) return;
+            child.off('message', onMessage);
             if (!message.result) return reject(new Error(message.error));
             for (const run of message.result.runs)
               if (run.delta && direction === 'up' && !deltas.has(run.name)) deltas.set(run.name, run.delta);
             resolve(message.result);
-          });
+          };
+          child.on('message', onMessage);
           void ended.then(() => reject(new Error('the process ended')));
         });
         answer.catch(() => undefined); // a process that is killed may end before anybody asks

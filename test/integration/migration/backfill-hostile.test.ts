@@ -323,11 +323,11 @@ describe('what transform answers', () => {
 });
 
 describe('a chunk that', () => {
-  it('[B6] [B8] takes longer than a statement may is tried again with fewer rows', async () => {
-    const it = await setup(
-      X,
-      `{ table: 'x', set: { b: 'slow(a)' }, chunk: { rows: 25, maxRows: 25, targetMs: 60000 }, pace: { rest: 0 } }`,
-    );
+  it.each([
+    ['to write', `set: { b: 'slow(a)' }`],
+    ['to read', `where: 'b is null and slow(a) is not null', transform: ({ a }) => ({ b: a })`],
+  ])('[B6] [B8] takes longer %s than a statement may is tried again with fewer rows', async (_, options) => {
+    const it = await setup(X, `{ table: 'x', ${options}, chunk: { rows: 25, maxRows: 25, targetMs: 60000 }, pace: { rest: 0 } }`);
     await it.sql(`create function slow(text) returns text language sql immutable as $$ select $1 from pg_sleep(0.02) $$`);
     expect(await it.attempt({ timeouts: { lockMs: 300, statementMs: 300, idleMs: 30_000 } })).toMatchObject({
       outcome: 'applied',
