@@ -15,8 +15,8 @@ import { AS_SHIPPED, startServers } from './servers.js';
 const ROWS = 1_000_000;
 const CHUNK = 5_000;
 const APP_PER_SECOND = 50;
-/** For more than a thousand statements: the hundredth part of a few is chance. */
-const QUIET_MS = 30_000;
+/** For some three thousand statements: the hundredth part of a few is chance. */
+const QUIET_MS = 60_000;
 
 /** What is aimed at on a table that has the indexes of a table of users: a row that is written anew goes into all of them. */
 const AIMS = { set: 0.9, transform: 0.7 };

@@ -37,7 +37,7 @@ export interface BackfillOptions {
   };
   /** @defaultValue rows 1000, maxRows 20000, targetMs 500 */
   readonly chunk?: Partial<ChunkLimits>;
-  /** @defaultValue rest 4, maxReplicationLagMs 10000, maxLockWaits 5, maxVacuumWaitMs 60000 */
+  /** @defaultValue rest 9, maxReplicationLagMs 10000, maxLockWaits 5, maxVacuumWaitMs 60000 */
   readonly pace?: Partial<PaceLimits>;
 }
 
@@ -54,7 +54,7 @@ export interface Backfill extends Omit<BackfillOptions, 'key' | 'into' | 'chunk'
 }
 
 const CHUNK: ChunkLimits = { rows: 1_000, maxRows: 20_000, targetMs: 500 };
-const PACE: PaceLimits = { rest: 4, maxReplicationLagMs: 10_000, maxLockWaits: 5, maxVacuumWaitMs: 60_000 };
+const PACE: PaceLimits = { rest: 9, maxReplicationLagMs: 10_000, maxLockWaits: 5, maxVacuumWaitMs: 60_000 };
 
 /**
  * Describes a backfill. In a migration file of its own:
