@@ -59,8 +59,6 @@ interface Coming {
 
 interface Written {
   readonly step: Step;
-  /** Where the backfill stood before it. */
-  readonly at: Cursor;
   readonly done: Chunked;
   /** undefined: it was the last one. */
   readonly next: Coming | undefined;
@@ -161,7 +159,7 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
     const deletes = backfill.into?.mirror ? [sql.deleteRows(range)] : [];
     const done = await door.chunk({ writes: { ...writes, short: [...writes.short, ...deletes] }, cursor: behind });
     cursor = withWritten(behind, sum(done.counts));
-    return { step, at, done, next };
+    return { step, done, next };
   }
 
   /** Rows to try in place of those that the server took too long over; 0: it was one row. */
@@ -178,26 +176,28 @@ export async function runBackfill(door: BackfillDoor, backfill: Backfill): Promi
       await whenBearable();
       stopHere();
       const began = performance.now();
+      const before = cursor;
+      const { size } = coming;
       let written: Written;
       try {
         written = await writeChunk(coming);
       } catch (error) {
-        const size = ranOutOfTime(error) && !door.stop() ? await fewerThan(coming.size) : 0;
-        if (size === 0) throw error;
-        cursor = { ...cursor, size };
+        const fewer = ranOutOfTime(error) && !door.stop() ? await fewerThan(size) : 0;
+        if (fewer === 0) throw error;
+        cursor = { ...cursor, size: fewer };
         coming = readAhead(cursor);
         continue;
       }
       const tookMs = performance.now() - began;
-      const { step, at, done, next } = written;
+      const { step, done, next } = written;
       if (step.rows !== undefined) missed += step.rows - sum(done.counts.slice(0, step.writes.long.length + step.writes.short.length));
-      if (at.pass === 1 && at.written === 0 && cursor.written > 0) await refuseUnstable(step.range, done.xid);
-      rate = smoothedRate(rate, cursor.visited - at.visited, tookMs * (1 + backfill.pace.rest));
+      if (before.pass === 1 && before.written === 0 && cursor.written > 0) await refuseUnstable(step.range, done.xid);
+      rate = smoothedRate(rate, cursor.visited - before.visited, tookMs * (1 + backfill.pace.rest));
       tell();
       // A table that one statement has seen whole lacks nothing that was there then
-      if (!next) return missed > 0 || (cursor.changed > 0 && at.after !== undefined);
+      if (!next) return missed > 0 || (cursor.changed > 0 && before.after !== undefined);
       coming = next;
-      cursor = { ...cursor, size: nextChunk(at.size, tookMs, backfill.chunk) };
+      cursor = { ...cursor, size: nextChunk(size, tookMs, backfill.chunk) };
       await rest(tookMs * backfill.pace.rest);
     }
   }

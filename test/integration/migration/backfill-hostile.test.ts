@@ -323,10 +323,12 @@ describe('what transform answers', () => {
 });
 
 describe('a chunk that', () => {
-  it.each([
+  const SLOW = [
     ['to write', `set: { b: 'slow(a)' }`],
     ['to read', `where: 'b is null and slow(a) is not null', transform: ({ a }) => ({ b: a })`],
-  ])('[B6] [B8] takes longer %s than a statement may is tried again with fewer rows', async (_, options) => {
+  ] as const;
+
+  it.each(SLOW)('[B6] [B8] takes longer %s than a statement may is tried again with fewer rows', async (_, options) => {
     const it = await setup(X, `{ table: 'x', ${options}, chunk: { rows: 25, maxRows: 25, targetMs: 60000 }, pace: { rest: 0 } }`);
     await it.sql(`create function slow(text) returns text language sql immutable as $$ select $1 from pg_sleep(0.02) $$`);
     expect(await it.attempt({ timeouts: { lockMs: 300, statementMs: 300, idleMs: 30_000 } })).toMatchObject({
@@ -336,8 +338,8 @@ describe('a chunk that', () => {
     expect(await it.sql('select count(*)::int n from x where b = a')).toEqual([{ n: 25 }]);
   });
 
-  it('[B8] takes longer with a single row fails, and says so', async () => {
-    const it = await setup(X, `{ table: 'x', set: { b: 'slow(a)' }, ${SMALL} }`);
+  it.each(SLOW)('[B8] takes longer %s with a single row fails, and says so', async (_, options) => {
+    const it = await setup(X, `{ table: 'x', ${options}, ${SMALL} }`);
     await it.sql(`create function slow(text) returns text language sql immutable as $$ select $1 from pg_sleep(0.2) $$`);
     expect(await it.attempt({ timeouts: { lockMs: 100, statementMs: 100, idleMs: 30_000 } })).toMatchObject({
       outcome: 'failed',
