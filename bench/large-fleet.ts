@@ -1,7 +1,8 @@
 /** 10,000 tenants that a rollout has brought up to date, and what the worker's memory did meanwhile. */
 
 import { readFileSync } from 'node:fs';
-import { createFleetOn, type FleetFixture, until } from '../test/support/fleet-project.js';
+import { createFleetOn, type FleetFixture } from '../test/support/fleet-project.js';
+import { until } from '../test/support/until.js';
 import { type Servers, schemaNames, startServers } from './servers.js';
 
 export const LARGE = 10_000;

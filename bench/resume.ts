@@ -1,7 +1,8 @@
 /** From kill -9 of the only worker, which runs the wave and holds all lists, to the next tenant migrated by a worker started right after. */
 
-import { createFleetOn, query, until } from '../test/support/fleet-project.js';
+import { createFleetOn, query } from '../test/support/fleet-project.js';
 import { slow } from '../test/support/migration-sources.js';
+import { until } from '../test/support/until.js';
 import { type Bench, median } from './measure.js';
 import { schemaNames, startServers } from './servers.js';
 

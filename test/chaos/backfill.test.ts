@@ -7,9 +7,10 @@ import { afterEach, expect, it } from 'vitest';
 import type { AttemptInput } from '../../src/postgres/contract.js';
 import { backfillFile } from '../support/backfill.js';
 import { query } from '../support/postgres.js';
+import { until } from '../support/until.js';
 import type { Fault } from '../support/wire.js';
 import { NOTHING_LEFT } from './support/contents.js';
-import { closeScenes, createScene, type RunnerProcess, type Scene, until, VICTIMS, type Victim } from './support/scene.js';
+import { closeScenes, createScene, type RunnerProcess, type Scene, VICTIMS, type Victim } from './support/scene.js';
 
 afterEach(closeScenes);
 

@@ -2,8 +2,9 @@
 
 import Knex from 'knex';
 import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../support/until.js';
 import { NOTHING_LEFT } from './support/contents.js';
-import { closedGate, closeScenes, createScene, NOTES, type Scene, until, VICTIMS } from './support/scene.js';
+import { closedGate, closeScenes, createScene, NOTES, type Scene, VICTIMS } from './support/scene.js';
 
 afterEach(closeScenes);
 

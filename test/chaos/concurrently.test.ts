@@ -3,9 +3,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../support/until.js';
 import { NOTHING_LEFT } from './support/contents.js';
 import { startPgBouncer } from './support/pgbouncer.js';
-import { closedGate, closeScenes, createScene, NOTES, type Scene, until, VICTIMS, type Victim } from './support/scene.js';
+import { closedGate, closeScenes, createScene, NOTES, type Scene, VICTIMS, type Victim } from './support/scene.js';
 
 afterEach(closeScenes);
 

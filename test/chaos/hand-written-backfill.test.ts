@@ -4,8 +4,9 @@
  */
 
 import { afterEach, expect, it } from 'vitest';
+import { until } from '../support/until.js';
 import { NOTHING_LEFT } from './support/contents.js';
-import { closedGate, closeScenes, createScene, type RunnerProcess, type Scene, until, VICTIMS } from './support/scene.js';
+import { closedGate, closeScenes, createScene, type RunnerProcess, type Scene, VICTIMS } from './support/scene.js';
 
 afterEach(closeScenes);
 

@@ -3,8 +3,9 @@
 import { afterEach, expect, it } from 'vitest';
 import { startPostgres } from '../../src/dev/embedded-postgres.js';
 import { blockersOf } from '../../src/postgres/blockers.js';
+import { until } from '../support/until.js';
 import { NOTHING_LEFT } from './support/contents.js';
-import { closeScenes, createScene, NOTES, type Scene, until } from './support/scene.js';
+import { closeScenes, createScene, NOTES, type Scene } from './support/scene.js';
 
 afterEach(closeScenes);
 

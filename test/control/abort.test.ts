@@ -2,9 +2,9 @@
 
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { until } from '../support/fleet.js';
 import { createNotes, slow } from '../support/migration-sources.js';
 import { ask, steeredFleet, strategy } from '../support/steered-fleet.js';
+import { until } from '../support/until.js';
 
 const INDEX = '20260102000000_notes_body';
 const concurrently = `

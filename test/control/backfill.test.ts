@@ -5,8 +5,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { DOCUMENTS } from '../../src/client/documents.js';
 import { workflowIds } from '../../src/domain/ids.js';
 import { filledIn, fillingFleet, ROWS, stopHalfWay } from '../support/filling-fleet.js';
-import { until } from '../support/fleet.js';
 import { ask } from '../support/steered-fleet.js';
+import { until } from '../support/until.js';
 
 it('[B6] a backfill is paused at the edge of a chunk, resumed, cut off by a dead worker, and comes to the same end', async () => {
   // t01 is alone in its list: nobody waits there whom it would make way for

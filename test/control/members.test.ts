@@ -1,9 +1,9 @@
 /** Who belongs to a rollout, when tenants come, go, move and are held back while it runs. */
 
 import { expect, it } from 'vitest';
-import { until } from '../support/fleet.js';
 import { addTitle, createNotes, waitsAtGate } from '../support/migration-sources.js';
 import { ask, steeredFleet, strategy } from '../support/steered-fleet.js';
+import { until } from '../support/until.js';
 
 const notes = { '20260101000000_notes.js': createNotes };
 const held = (at: { readonly state: string; readonly reasons: readonly { readonly kind: string }[] }) =>

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { tenantKey } from '../../src/postgres/keys.js';
-import { until } from '../support/fleet.js';
 import { addTitle, createNotes, failsWherePoisoned } from '../support/migration-sources.js';
 import { ask, type SteeredFleet, steeredFleet, strategy } from '../support/steered-fleet.js';
+import { until } from '../support/until.js';
 
 const EXTRAS = '20260101000000_extras';
 const oneWave = (more = '') =>

@@ -2,8 +2,9 @@ import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, onTestFinished } from 'vitest';
 import { FlotillaClient } from '../../src/index.js';
-import { createFleet, type FleetFixture, type FleetOptions, query, sixTenants, until } from '../support/fleet.js';
+import { createFleet, type FleetFixture, type FleetOptions, query, sixTenants } from '../support/fleet.js';
 import { addTitle, createNotes, waitsAtGate } from '../support/migration-sources.js';
+import { until } from '../support/until.js';
 
 const open: FleetFixture[] = [];
 /** The final bake keeps a rollout open, so that it can be rolled back. */

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { createJiti } from 'jiti';
 import { afterEach, expect, it } from 'vitest';
 import { DOCUMENTS, type DocumentKind } from '../../src/client/documents.js';
-import { createFleet, type FleetFixture, type FleetOptions, query, sixTenants, until } from '../support/fleet.js';
+import { createFleet, type FleetFixture, type FleetOptions, query, sixTenants } from '../support/fleet.js';
 import { addTitle, createNotes, failsWherePoisoned, waitsAtGate } from '../support/migration-sources.js';
+import { until } from '../support/until.js';
 
 const open: FleetFixture[] = [];
 const setup = async (options: Partial<FleetOptions> = {}) => {

@@ -5,8 +5,9 @@ import { Client, Connection } from '@temporalio/client';
 import { afterEach, expect, inject, it } from 'vitest';
 import { startTemporal } from '../../src/dev/temporal-server.js';
 import { FlotillaClient } from '../../src/index.js';
-import { createFleet, createFleetOn, type FleetFixture, type FleetOptions, query, until } from '../support/fleet.js';
+import { createFleet, createFleetOn, type FleetFixture, type FleetOptions, query } from '../support/fleet.js';
 import { createNotes, slow, waitsAtGate } from '../support/migration-sources.js';
+import { until } from '../support/until.js';
 
 const open: FleetFixture[] = [];
 const setup = async (options: Partial<FleetOptions> = {}) => {

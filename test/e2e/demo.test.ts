@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
-import { until } from '../support/fleet.js';
+import { until } from '../support/until.js';
 
 const demo = (...args: string[]) => execa('node', ['dist/dev/demo.js', ...args], { reject: false, stdin: 'ignore' });
 /** Processes that belong to the demo with this process id, by the folder that their command lines name. */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { localStackFile } from '../../src/spec/local-stack.js';
 import { createDevProject, type DevProject } from '../support/dev-process.js';
-import { query, until } from '../support/fleet.js';
+import { query } from '../support/fleet.js';
+import { until } from '../support/until.js';
 
 const open: DevProject[] = [];
 const setup = () => {

@@ -4,8 +4,9 @@ import pg from 'pg';
 import { afterEach, expect, inject, it, onTestFinished } from 'vitest';
 import { DOCUMENTS, type DocumentKind } from '../../src/client/documents.js';
 import { withKnex } from '../support/backstage.js';
-import { createFleet, type FleetFixture, type FleetOptions, loseControl, query, until, type WorkerProcess } from '../support/fleet.js';
+import { createFleet, type FleetFixture, type FleetOptions, loseControl, query, type WorkerProcess } from '../support/fleet.js';
 import { addTitle, createNotes } from '../support/migration-sources.js';
+import { until } from '../support/until.js';
 
 const NOTES = '20260101000000_notes';
 const TITLE = '20260102000000_title';

@@ -1,7 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
 import type { WaveProgress } from '../../src/domain/rollout/contract.js';
-import { createFleet, type FleetFixture, query, until } from '../support/fleet.js';
+import { createFleet, type FleetFixture, query } from '../support/fleet.js';
 import { type RolloutAt, rolloutOf } from '../support/rollout.js';
+import { until } from '../support/until.js';
 
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

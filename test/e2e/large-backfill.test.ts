@@ -5,8 +5,9 @@
 
 import { expect, it, onTestFinished } from 'vitest';
 import { createDevProject } from '../support/dev-process.js';
-import { query, until } from '../support/fleet.js';
+import { query } from '../support/fleet.js';
 import { type Release, startLoad } from '../support/load.js';
+import { until } from '../support/until.js';
 
 interface Order {
   readonly customer: string;

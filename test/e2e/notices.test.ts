@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
-import { createFleet, query, until } from '../support/fleet.js';
+import { createFleet, query } from '../support/fleet.js';
 import { failsWherePoisoned } from '../support/migration-sources.js';
+import { until } from '../support/until.js';
 import { startWeb } from '../support/web.js';
 
 const open: (() => Promise<unknown>)[] = [];

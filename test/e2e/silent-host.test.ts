@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { freePort, startPostgres } from '../../src/dev/embedded-postgres.js';
-import { createFleet, query, until } from '../support/fleet.js';
+import { createFleet, query } from '../support/fleet.js';
 import { slow } from '../support/migration-sources.js';
+import { until } from '../support/until.js';
 
 it('[S12] a host that dies with hundreds pending is one incident: its tenants wait, those of others go on, no budget is spent, and they are taken up by themselves when it answers', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'flotilla-silent-'));

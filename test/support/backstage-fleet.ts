@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, inject } from 'vitest';
 import { backstageMigrations, copyMigrations, withKnex } from './backstage.js';
 import { catalogOf } from './catalog.js';
-import { createFleet, type FleetFixture, type FleetOptions, query, until } from './fleet.js';
+import { createFleet, type FleetFixture, type FleetOptions, query } from './fleet.js';
+import { until } from './until.js';
 
 const cleanup: (() => Promise<unknown>)[] = [];
 export async function closeBackstage(): Promise<void> {

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { stillRuns } from '../../src/dev/process-identity.js';
 import { type LocalStack, readLocalStack } from '../../src/spec/local-stack.js';
-import { CLI, until } from './fleet.js';
+import { CLI } from './fleet.js';
+import { until } from './until.js';
 
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
 

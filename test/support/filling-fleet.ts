@@ -2,8 +2,8 @@
 
 import pg from 'pg';
 import { expect, onTestFinished } from 'vitest';
-import { until } from './fleet.js';
 import { type SteeredFleet, steeredFleet, strategy } from './steered-fleet.js';
+import { until } from './until.js';
 
 export const ROWS = 8_000;
 const expand = (rows: number) => `

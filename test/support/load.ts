@@ -5,8 +5,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { until } from './fleet.js';
 import { ident } from './postgres.js';
+import { until } from './until.js';
 
 /** One release of the application: how it stores what it knows of a row, beside the key `id`. Any number of them may run at once. */
 export interface Release<R> {

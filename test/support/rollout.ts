@@ -4,7 +4,8 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { workflowIds } from '../../src/domain/ids.js';
 import type { Reason, RolloutProgress } from '../../src/domain/rollout/contract.js';
 import type { Answer, Ask, RolloutAsks, RolloutVerb } from '../../src/workflows/messages.js';
-import { type FleetFixture, until } from './fleet-project.js';
+import type { FleetFixture } from './fleet-project.js';
+import { until } from './until.js';
 
 export interface RolloutAt {
   readonly handle: WorkflowHandle;

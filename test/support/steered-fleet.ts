@@ -6,7 +6,8 @@ import { FlotillaClient } from '../../src/client/flotilla-client.js';
 import type { RolloutStatus } from '../../src/client/rollout-status.js';
 import { workflowIds } from '../../src/domain/ids.js';
 import { countTotals, TENANT_STATES } from '../../src/domain/tenant.js';
-import { createFleet, type FleetFixture, type FleetOptions, until, type WorkerProcess } from './fleet.js';
+import { createFleet, type FleetFixture, type FleetOptions, type WorkerProcess } from './fleet.js';
+import { until } from './until.js';
 
 export interface SteeredFleet extends FleetFixture {
   readonly client: FlotillaClient;

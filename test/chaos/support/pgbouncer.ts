@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../../../src/dev/embedded-postgres.js';
-import { until } from './scene.js';
+import { until } from '../../support/until.js';
 
 export interface Pooler {
   readonly url: string;

@@ -15,6 +15,7 @@ import type { TenantRef } from '../../../src/domain/tenant.js';
 import type { AttemptInput, AttemptResult, Delta } from '../../../src/postgres/contract.js';
 import type { RunnerOptions } from '../../../src/postgres/runner.js';
 import { createDatabase, createFixture, query, type TestDatabase } from '../../support/postgres.js';
+import { until } from '../../support/until.js';
 import { createWire, type Wire } from '../../support/wire.js';
 import { leftovers } from './contents.js';
 
@@ -199,17 +200,6 @@ export async function createScene(files: Record<string, string>, kind: 'schema' 
       };
     },
   };
-}
-
-/** Waits until `check` answers something; the state is polled, never a fixed time slept. */
-export async function until<T>(check: () => Promise<T | undefined | false>, what: string, timeoutMs = 20_000): Promise<T> {
-  const end = Date.now() + timeoutMs;
-  while (Date.now() < end) {
-    const value = await check();
-    if (value) return value;
-    await new Promise((done) => setTimeout(done, 20));
-  }
-  throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
 }
 
 export type Victim = 'worker' | 'backend' | 'network';
